@@ -1,0 +1,1 @@
+"""The Exact Online connector; start reading at usecases/."""

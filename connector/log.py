@@ -1,0 +1,62 @@
+"""Logging: structlog to stderr, one event with fields a line; foreign log lines go the same way.
+
+JSON unless stderr is a terminal. Fields that could hold a secret are replaced before anything is written.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+SECRET_FIELDS = re.compile(r"token|secret|password|authorization|cookie|api_?key|code_verifier", re.IGNORECASE)
+SECRET_VALUES = re.compile(
+    r"(Bearer\s+)[\w.~+/=-]+|((?:access_token|refresh_token|client_secret|code|apikey)=)[^&\s\"']+"
+)
+
+
+def hide_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace what looks like a secret, by the field's name or by the value's shape."""
+    for key, value in event.items():
+        if key != "event" and SECRET_FIELDS.search(key):
+            event[key] = "***"
+        elif isinstance(value, str):
+            event[key] = SECRET_VALUES.sub(lambda match: (match[1] or match[2]) + "***", value)
+    return event
+
+
+def configure(*, verbose: bool = False, quiet: bool = False) -> None:
+    """Send every log line of this process to stderr; warnings and worse unless told otherwise."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        hide_secrets,
+    ]
+    terminal = sys.stderr.isatty()
+    renderer: Any = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.DEBUG if verbose else logging.ERROR if quiet else logging.INFO)
+    for noisy in ("httpx", "httpcore", "mail.log", "mail.debug", "asyncio", "alembic", "apscheduler"):
+        # httpx logs whole addresses at INFO, and an address can hold a code
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
