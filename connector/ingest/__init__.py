@@ -1,0 +1,1 @@
+"""What invoices say: bytes in, `Invoice` and findings out. Pure; who gets them is `routing`'s affair."""

@@ -1,0 +1,358 @@
+"""Which files are inside a mail, a zip or a plain file, and which PDF belongs to which XML.
+
+Everything here comes from strangers: names are kept as text only, sizes and counts are bounded, and what cannot be
+opened is told in words (`Unpacked.trouble`), never raised. Whether an XML is an invoice is `ubl`'s affair.
+"""
+
+import hashlib
+import io
+import re
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import EmailMessage, Message
+from email.policy import default as mail_policy
+from email.utils import getaddresses
+from typing import cast
+
+MEGABYTE = 1024 * 1024
+LARGEST_FILE = 25 * MEGABYTE
+"""design.md section 6: at most 25 MB each."""
+LARGEST_CONTAINER = 40 * MEGABYTE
+"""A mail of a 25 MB file, which base64 makes a third longer, and its text."""
+LARGEST_TOTAL = 100 * MEGABYTE
+MOST_FILES = 1000
+MOST_MAIL_PARTS = 2000
+DEEPEST_MAIL = 20
+"""Multiparts and forwarded mails inside each other; what people send has five or six."""
+DEEPEST_ZIP = 2
+"""A zip in a zip is opened, one deeper is not."""
+MOST_MAIL_LINES = 2_000_000
+"""A 25 MB file in base64 has 450 thousand."""
+MOST_MAIL_HEADERS = 20_000
+HEADER_BUDGET = 10**9
+"""Sum of the squared lengths of the headers that we read: their parser is quadratic, this is about a second."""
+HIGHEST_RATIO = 200
+"""Uncompressed to compressed; XML reaches 50, a bomb 1000."""
+
+_ENCRYPTED = 0x1
+# What the standard library's mail parser is known to raise on malformed headers, besides its own errors.
+_MAIL_TROUBLE = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError)
+_ZIP_TROUBLE = (
+    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError,
+    ValueError, LookupError, OverflowError,
+)  # fmt: skip
+_OFFICE = (".xlsx", ".docx", ".pptx", ".ods", ".odt", ".odp", ".jar", ".epub")
+_MARKUP_NOT_XML = (".html", ".htm", ".xhtml", ".svg")
+_HEADER_LINE = re.compile(rb"[!-9;-~]{1,70}:[^\n]*")
+_MAIL_HEADER = re.compile(
+    rb"^(?:received|from|message-id|mime-version|return-path|delivered-to):", re.IGNORECASE | re.MULTILINE
+)
+_COSTLY_HEADER = re.compile(
+    rb"^(?:content-[a-z-]{1,40}|message-id|subject|to|cc|delivered-to|x-original-to|envelope-to):"
+    rb"(?:[^\r\n]|\r?\n[ \t]|\r[ \t]?)*+",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ADDRESS_HEADERS = ("Delivered-To", "X-Original-To", "Envelope-To", "To", "Cc")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawFile:
+    """A file as received; `name` is a bare file name without folders or control characters."""
+
+    name: str
+    content: bytes
+
+    @property
+    def sha256(self) -> str:
+        """Hexadecimal, lower case."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpacked:
+    """The files that were inside, in their order; the mail's own facts are empty when it was no mail."""
+
+    files: tuple[RawFile, ...] = ()
+    message_id: str = ""
+    sent_to: tuple[str, ...] = ()
+    """Mail addresses in lower case, those of the delivery before those of the letter head."""
+    subject: str = ""
+    trouble: tuple[str, ...] = ()
+    """What could not be opened and why, a sentence each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """One XML with its PDF and what else came along; without an XML a file that belongs to none."""
+
+    xml: RawFile | None = None
+    pdf: RawFile | None = None
+    others: tuple[RawFile, ...] = ()
+
+
+def unpack(name: str, content: bytes) -> Unpacked:
+    """Open a mail (also those in it), a zip (one more inside) or take the file as it is; never raises for content.
+
+    What a file is, its bytes say, not its name.
+    """
+    found = _Found()
+    container = _is_zip(name, content) or is_mail(name, content)
+    limit = LARGEST_CONTAINER if container else LARGEST_FILE
+    if len(content) > limit:
+        return Unpacked(trouble=(f"{clean_name(name)}: larger than {limit // MEGABYTE} MB",))
+    mail = _parse_mail(clean_name(name), content, found) if is_mail(name, content) else None
+    if mail is None:
+        _take(name, content, found, mail_depth=0, zip_depth=0)
+        return Unpacked(files=tuple(found.files), trouble=tuple(found.trouble))
+    _walk_mail(mail, found, mail_depth=0, zip_depth=0)
+    return Unpacked(
+        files=tuple(found.files),
+        message_id=_header(mail, "Message-ID"),
+        sent_to=_recipients(mail),
+        subject=_header(mail, "Subject"),
+        trouble=tuple(found.trouble),
+    )
+
+
+def pair(files: Iterable[RawFile]) -> tuple[Package, ...]:
+    """Put every XML with the PDF of the same name before the extension, whatever its case.
+
+    The only XML takes the only PDF whatever their names, and all other files; beside several XMLs a file that
+    belongs to none makes a package of its own.
+
+    Source: e-invoicing.md section 13 (UBL Ketentest).
+    """
+    rest = list(files)
+    xmls = [file for file in rest if is_xml(file)]
+    pdfs = [file for file in rest if is_pdf(file)]
+    others = [file for file in rest if not is_xml(file) and not is_pdf(file)]
+    lone_pdf = pdfs[0] if len(xmls) == len(pdfs) == 1 else None
+    packages = []
+    for xml in xmls:
+        pdf = lone_pdf or next((candidate for candidate in pdfs if _stem(candidate) == _stem(xml)), None)
+        if pdf is not None:
+            pdfs.remove(pdf)
+        packages.append(Package(xml=xml, pdf=pdf))
+    if len(packages) == 1:
+        kept = tuple(file for file in rest if file is not packages[0].xml and file is not packages[0].pdf)
+        return (Package(xml=packages[0].xml, pdf=packages[0].pdf, others=kept),)
+    packages += [Package(pdf=pdf) for pdf in pdfs]
+    packages += [Package(others=(other,)) for other in others]
+    return tuple(packages)
+
+
+def is_xml(file: RawFile) -> bool:
+    """Tell whether the bytes are markup other than a web page or a drawing."""
+    if is_pdf(file) or file.name.lower().endswith(_MARKUP_NOT_XML):
+        return False
+    start = _text_start(file.content)
+    web_page = start.startswith((b"<!doctype html", b"<html"))
+    return not web_page and (start.startswith(b"<") or file.name.lower().endswith(".xml"))
+
+
+def is_pdf(file: RawFile) -> bool:
+    """Tell whether the bytes are a PDF; readers take one whose mark is in the first kilobyte."""
+    return b"%PDF" in file.content[:1024] and not _text_start(file.content).startswith(b"<")
+
+
+def is_mail(name: str, content: bytes) -> bool:
+    """Tell whether the bytes are a mail: by its header lines, or by the name when the bytes are nothing else."""
+    start = content[:16_384].replace(b"\r\n", b"\n").lstrip(b"\n")
+    if start.startswith(b"From "):  # as mailboxes in one file keep them
+        start = start.partition(b"\n")[2]
+    if _HEADER_LINE.match(start):
+        head = start.partition(b"\n\n")[0]
+        return name.lower().endswith(".eml") or _MAIL_HEADER.search(head) is not None
+    return False
+
+
+def clean_name(name: str) -> str:
+    """Make a stranger's file name harmless: the last part of the path, no control characters, at most 200 long.
+
+    >>> clean_name("../../etc/passwd"), clean_name("C:\\\\in\\\\Factuur 1.XML"), clean_name("a\\r\\nb.pdf")
+    ('passwd', 'Factuur 1.XML', 'ab.pdf')
+    """
+    spaced = (" " if unicodedata.category(c) == "Zs" else c for c in name)
+    visible = "".join(c for c in spaced if c.isprintable())
+    last = re.split(r"[/\\]", visible)[-1].strip().lstrip(".").strip()
+    if len(last) > 200:
+        stem, dot, extension = last.rpartition(".")
+        last = stem[: 199 - len(extension)] + dot + extension if dot and len(extension) < 20 else last[:200]
+    return last or "unnamed"
+
+
+@dataclass(slots=True)
+class _Found:
+    """What was found so far, and the budget that the whole nest of containers shares."""
+
+    files: list[RawFile] = field(default_factory=list)
+    trouble: list[str] = field(default_factory=list)
+    size: int = 0
+    parts: int = 0
+
+    def is_full(self) -> bool:
+        return len(self.files) >= MOST_FILES or self.size >= LARGEST_TOTAL
+
+    def complain(self, sentence: str) -> None:
+        if sentence not in self.trouble and len(self.trouble) < 100:
+            self.trouble.append(sentence)
+
+
+def _take(name: str, content: bytes, found: _Found, *, mail_depth: int, zip_depth: int) -> None:
+    """Keep a file, or what is in it when it is a container."""
+    name = clean_name(name)
+    if not content:
+        found.complain(f"{name}: is empty")
+    elif len(content) > LARGEST_FILE:
+        found.complain(f"{name}: larger than {LARGEST_FILE // MEGABYTE} MB")
+    elif len(found.files) >= MOST_FILES:
+        found.complain(f"more than {MOST_FILES} files; the rest was not read")
+    elif found.size + len(content) > LARGEST_TOTAL:
+        found.complain(f"more than {LARGEST_TOTAL // MEGABYTE} MB in all; the rest was not read")
+    elif _is_zip(name, content):
+        _walk_zip(name, content, found, mail_depth=mail_depth, zip_depth=zip_depth + 1)
+    elif is_mail(name, content) and (mail_depth or zip_depth):
+        mail = _parse_mail(name, content, found)
+        if mail is not None:
+            _walk_mail(mail, found, mail_depth=mail_depth + 1, zip_depth=zip_depth)
+    else:
+        found.files.append(RawFile(name=name, content=content))
+        found.size += len(content)
+
+
+def _is_zip(name: str, content: bytes) -> bool:
+    return content.startswith((b"PK\x03\x04", b"PK\x05\x06")) and not name.lower().endswith(_OFFICE)
+
+
+def _walk_zip(name: str, content: bytes, found: _Found, *, mail_depth: int, zip_depth: int) -> None:
+    if zip_depth > DEEPEST_ZIP:
+        found.complain(f"{name}: a zip in a zip in a zip is not opened")
+        return
+    if content.count(b"PK\x01\x02") > 10 * MOST_FILES:  # before the standard library lists them all
+        found.complain(f"{name}: more than {MOST_FILES} files")
+        return
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for info in archive.infolist()[: MOST_FILES + 1]:
+                if found.is_full():
+                    found.complain(f"{name}: too many files or too large; the rest was not read")
+                    return
+                _take_from_zip(archive, info, found, mail_depth=mail_depth, zip_depth=zip_depth)
+    except _ZIP_TROUBLE:
+        found.complain(f"{name}: is damaged and cannot be opened")
+
+
+def _take_from_zip(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, found: _Found, *, mail_depth: int, zip_depth: int
+) -> None:
+    name = clean_name(info.filename)
+    if info.is_dir() or info.filename.startswith("__MACOSX/") or name == "DS_Store":
+        return
+    if info.flag_bits & _ENCRYPTED:
+        found.complain(f"{name}: is protected with a password")
+    elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        found.complain(f"{name}: is compressed in an unusual way")
+    elif info.file_size > LARGEST_FILE:
+        found.complain(f"{name}: larger than {LARGEST_FILE // MEGABYTE} MB")
+    elif info.file_size > MEGABYTE and info.file_size > HIGHEST_RATIO * info.compress_size:
+        found.complain(f"{name}: is compressed more than any document is")
+    else:
+        try:
+            with archive.open(info) as member:
+                content = member.read(LARGEST_FILE + 1)
+        except _ZIP_TROUBLE:
+            found.complain(f"{name}: is damaged and cannot be opened")
+        else:
+            _take(name, content, found, mail_depth=mail_depth, zip_depth=zip_depth)
+
+
+def _parse_mail(name: str, content: bytes, found: _Found) -> EmailMessage | None:
+    if _costs_too_much(content):
+        found.complain(f"{name}: cannot be read as a mail")
+        return None
+    try:
+        return message_from_bytes(content, policy=mail_policy)
+    except _MAIL_TROUBLE:
+        found.complain(f"{name}: cannot be read as a mail")
+        return None
+
+
+def _costs_too_much(content: bytes) -> bool:
+    """Tell whether the standard library would take minutes over the headers or the lines."""
+    if content.count(b"\n") > MOST_MAIL_LINES:
+        return True
+    lengths = [match.end() - match.start() for match in _COSTLY_HEADER.finditer(content)]
+    return len(lengths) > MOST_MAIL_HEADERS or sum(length * length for length in lengths) > HEADER_BUDGET
+
+
+def _walk_mail(mail: EmailMessage, found: _Found, *, mail_depth: int, zip_depth: int) -> None:
+    """Take every attachment, depth first and without recursion, so that no nest of parts exhausts the stack."""
+    stack: list[tuple[Message, int]] = [(mail, mail_depth)]
+    while stack:
+        part, depth = stack.pop()
+        found.parts += 1
+        if found.parts > MOST_MAIL_PARTS:
+            found.complain(f"the mail has more than {MOST_MAIL_PARTS} parts; the rest was not read")
+            return
+        if depth > DEEPEST_MAIL:
+            found.complain("the mail has parts nested too deep; they were not read")
+        elif part.is_multipart():
+            inner = cast(list[Message], part.get_payload())
+            stack.extend((child, depth + 1) for child in reversed(inner))
+        else:
+            _take_part(part, found, mail_depth=depth, zip_depth=zip_depth)
+
+
+def _take_part(part: Message, found: _Found, *, mail_depth: int, zip_depth: int) -> None:
+    try:
+        name = part.get_filename() or ""
+        kind = part.get_content_type()
+        is_attachment = part.get_content_disposition() == "attachment"
+        content = part.get_payload(decode=True)
+    except _MAIL_TROUBLE:
+        found.complain("a part of the mail is damaged and was not read")
+        return
+    if not isinstance(content, bytes):
+        return
+    if not name and not is_attachment and kind in ("text/plain", "text/html"):
+        return  # what the person wrote
+    if kind.startswith("image/") and not is_attachment and "Content-ID" in part:
+        return  # a picture in the text, such as a logo
+    _take(name or _unnamed(kind, found.parts), content, found, mail_depth=mail_depth, zip_depth=zip_depth)
+
+
+def _unnamed(kind: str, number: int) -> str:
+    extension = {"application/xml": "xml", "text/xml": "xml", "application/pdf": "pdf"}.get(kind, "bin")
+    return f"part-{number}.{extension}"
+
+
+def _header(mail: EmailMessage, name: str) -> str:
+    try:
+        value = str(mail.get(name, ""))
+    except _MAIL_TROUBLE:
+        return ""
+    return "".join(c for c in " ".join(value.split()) if unicodedata.category(c)[0] != "C")[:998]
+
+
+def _recipients(mail: EmailMessage) -> tuple[str, ...]:
+    try:
+        values = [str(value) for name in _ADDRESS_HEADERS for value in mail.get_all(name, [])]
+        addresses = [address.lower() for _, address in getaddresses(values) if "@" in address]
+    except _MAIL_TROUBLE:
+        return ()
+    harmless = (a for a in addresses if a.isprintable() and " " not in a)
+    return tuple(dict.fromkeys(harmless))[:100]
+
+
+def _stem(file: RawFile) -> str:
+    stem = file.name.rpartition(".")[0] or file.name
+    return unicodedata.normalize("NFKC", stem).strip().casefold()
+
+
+def _text_start(content: bytes) -> bytes:
+    """Give the first letters in lower-case ASCII, whatever Unicode encoding they are in."""
+    return content[:64].replace(b"\xef\xbb\xbf", b"").strip(b"\xff\xfe\x00 \t\r\n").replace(b"\x00", b"").lower()

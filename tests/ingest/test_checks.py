@@ -1,0 +1,123 @@
+"""checks: each rule fires on an invoice that breaks just that, and on no other."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.errors import WrongUsage
+from connector.ingest.checks import RULES, check_invoice, round_2
+from connector.ingest.ubl import read_invoice
+from connector.invoice import Severity
+
+Sample = Callable[[str], bytes]
+
+
+def broken_rules(xml: bytes, *, rules: str | None = None) -> set[str]:
+    findings = check_invoice(read_invoice(xml), rules=rules)
+    return {finding.rule for finding in findings if finding.severity is Severity.FATAL}
+
+
+@pytest.mark.parametrize(
+    "name", ["nlcius-invoice", "nlcius-credit-note", "peppol-bis-invoice", "si-ubl-1.2-invoice", "bare-ubl-invoice"]
+)
+def test_good_invoices_have_no_finding(sample: Sample, name: str) -> None:
+    """The samples keep the rules of their formats."""
+    assert check_invoice(read_invoice(sample(name))) == ()
+
+
+LEGAL_SELLER = b'<cbc:CompanyID schemeID="0106">12345670</cbc:CompanyID>'
+LEGAL_BUYER = b'<cbc:CompanyID schemeID="0106">76543210</cbc:CompanyID>'
+BUYER_STREET = b"<cbc:StreetName>Verzonnenlaan 2</cbc:StreetName>"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rules"),
+    [
+        (b"<cbc:ID>2026-0042</cbc:ID>\n  <cbc:IssueDate>", b"<cbc:IssueDate>", {"BR-02"}),
+        (b"<cbc:IssueDate>2026-11-02</cbc:IssueDate>", b"<cbc:IssueDate> </cbc:IssueDate>", {"BR-03"}),
+        (b"<cbc:RegistrationName>Bakkerij Voorbeeld B.V.</cbc:RegistrationName>", b"", {"BR-06"}),
+        (b"<cbc:RegistrationName>Fictief Vastgoed B.V.</cbc:RegistrationName>", b"", {"BR-07"}),
+        (b'<cbc:InvoicedQuantity unitCode="HUR">2<', b"<cbc:InvoicedQuantity>2<", {"BR-23"}),
+        (b"<cbc:Name>Brood</cbc:Name>", b"", {"BR-25"}),
+        (b'<cbc:LineExtensionAmount currencyID="EUR">150.00', b'<cbc:LineExtensionAmount currencyID="EUR">150.01',
+         {"BR-CO-10", "BR-CO-13"}),
+        (b'PayableAmount currencyID="EUR">175.50', b'PayableAmount currencyID="EUR">175.51', {"BR-CO-16"}),
+        (b'PayableAmount currencyID="EUR">175.50', b'PayableAmount currencyID="EUR">175.500', {"BR-DEC-18"}),
+        (b'TaxAmount currencyID="EUR">25.50', b'TaxAmount currencyID="EUR">25.51', {"BR-CO-14", "BR-CO-15"}),
+        (b'TaxAmount currencyID="EUR">4.50', b'TaxAmount currencyID="EUR">5.50', {"BR-CO-14", "BR-CO-17", "BR-S-09"}),
+        (b'TaxableAmount currencyID="EUR">50.00', b'TaxableAmount currencyID="EUR">51.00', {"BR-S-08"}),
+        (b"380</cbc:InvoiceTypeCode>", b"381</cbc:InvoiceTypeCode>", {"BR-CL-01", "BR-NL-8"}),
+        (b"380</cbc:InvoiceTypeCode>", b"393</cbc:InvoiceTypeCode>", {"BR-NL-7"}),
+        (b"380</cbc:InvoiceTypeCode>", b"384</cbc:InvoiceTypeCode>", {"BR-NL-9"}),
+        (LEGAL_SELLER, b"", {"BR-NL-1"}),
+        (LEGAL_BUYER, b"", {"BR-NL-10"}),
+        (b"<cbc:BuyerReference>INKOOP-7</cbc:BuyerReference>", b"", {"BR-NL-2"}),
+        (b"<cbc:CityName>Voorbeeldstad</cbc:CityName>", b"", {"BR-NL-3"}),
+        (BUYER_STREET, b"", {"BR-NL-4"}),
+        (b"30</cbc:PaymentMeansCode>", b"31</cbc:PaymentMeansCode>", {"BR-NL-12"}),
+    ],
+)  # fmt: skip
+def test_one_fault_breaks_just_its_rules(sample: Sample, old: bytes, new: bytes, rules: set[str]) -> None:
+    """A fault in a good NLCIUS invoice fires the rules about it."""
+    xml = sample("nlcius-invoice")
+    assert old in xml
+
+    assert broken_rules(xml.replace(old, new, 1)) == rules
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rules"),
+    [
+        (b'PayableAmount currencyID="EUR">175.50', b'PayableAmount currencyID="EUR">175.51', {"BII2-T10-R056"}),
+        (b'TaxInclusiveAmount currencyID="EUR">175.50', b'TaxInclusiveAmount currencyID="EUR">175.49',
+         {"BII2-T10-R053", "BII2-T10-R056"}),
+        (b"<cbc:UBLVersionID>2.1</cbc:UBLVersionID>", b"", {"SI-V12-INV-R001"}),
+        (b"<cbc:IssueDate>2026-11-02</cbc:IssueDate>", b"", {"BII2-T10-R004"}),
+    ],
+)  # fmt: skip
+def test_si_ubl_has_rules_of_its_own(sample: Sample, old: bytes, new: bytes, rules: set[str]) -> None:
+    """The older format is held to its own rule ids."""
+    assert broken_rules(sample("si-ubl-1.2-invoice").replace(old, new, 1)) == rules
+
+
+def test_rounding_is_inside_the_total_with_vat_in_si_ubl(sample: Sample) -> None:
+    """SI-UBL 1.x: with VAT = without + VAT + rounding (R053), unlike EN 16931."""
+    xml = sample("si-ubl-1.2-invoice").replace(b">175.50<", b">175.52<")
+    rounding = b'<cbc:PayableRoundingAmount currencyID="EUR">0.02</cbc:PayableRoundingAmount><cbc:PayableAmount'
+
+    assert broken_rules(xml.replace(b"<cbc:PayableAmount", rounding)) == set()
+
+
+def test_files_that_promise_nothing_get_warnings(sample: Sample) -> None:
+    """A wrong total in bare UBL is told and does not hold the invoice."""
+    xml = sample("bare-ubl-invoice").replace(
+        b'PayableAmount currencyID="EUR">175.50', b'PayableAmount currencyID="EUR">1'
+    )
+
+    findings = check_invoice(read_invoice(xml))
+
+    assert [(f.rule, f.severity) for f in findings] == [("BR-CO-16", Severity.WARNING)]
+
+
+def test_rules_of_another_format_can_be_asked(sample: Sample) -> None:
+    """A Peppol invoice is no NLCIUS invoice, which the NLCIUS rules say; unknown formats are refused."""
+    xml = sample("peppol-bis-invoice")
+
+    assert broken_rules(xml, rules="nlcius") == {"SI-V20-INV-R000"}
+    with pytest.raises(WrongUsage):
+        check_invoice(read_invoice(xml), rules="klingon")
+
+
+def test_rules_are_told_in_both_languages() -> None:
+    """Every rule has a place of its own in the table and a sentence in Dutch and English."""
+    assert len({(rule.id, rule.formats) for rule in RULES}) == len(RULES)
+    assert all(rule.english and rule.dutch and rule.english != rule.dutch for rule in RULES)
+
+
+@given(st.integers(-(10**9), 10**9))
+def test_a_half_is_rounded_up(thousandths: int) -> None:
+    """r2(x) = floor(100 x + 0.5) / 100, in whole numbers: floor((x1000 + 5) / 10)."""
+    assert round_2(Decimal(thousandths) / 1000) == Decimal((thousandths + 5) // 10) / 100

@@ -1,0 +1,249 @@
+"""ubl: what invoices of every flavour say, and what hostile bytes get as an answer."""
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connector.errors import InvoiceUnreadable, NotAnInvoice
+from connector.ingest.ubl import Reading, parse_date, parse_decimal, read_invoice
+from connector.invoice import Identifier, InvoiceType, Severity
+
+from .conftest import SAMPLES
+
+Sample = Callable[[str], bytes]
+ROOT = b'<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"'
+TAX = Decimal(21)
+CBC = b' xmlns:cbc="urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"'
+
+
+def test_nlcius_invoice_is_read_whole(sample: Sample) -> None:
+    """Numbers, dates, parties, totals, breakdown and lines are those in the file."""
+    invoice = read_invoice(sample("nlcius-invoice")).invoice
+
+    assert (invoice.type, invoice.type_code, invoice.number) == (InvoiceType.INVOICE, "380", "2026-0042")
+    assert (invoice.issue_date, invoice.due_date) == (date(2026, 11, 2), date(2026, 12, 2))
+    assert (invoice.seller.name, invoice.seller.kvk) == ("Bakkerij Voorbeeld B.V.", "12345670")
+    assert (invoice.buyer.kvk, invoice.buyer.vat) == ("76543210", "NL111222333B01")
+    assert (invoice.line_total, invoice.vat_total) == (Decimal(150), Decimal("25.50"))
+    assert invoice.payable == Decimal("175.50")
+    assert [(vat.rate, vat.tax) for vat in invoice.vat] == [(TAX, TAX), (Decimal(9), Decimal("4.50"))]
+    assert [(line.name, line.quantity) for line in invoice.lines] == [("Advies", Decimal(2)), ("Brood", Decimal(1))]
+    assert {line.unit for line in invoice.lines} == {"HUR"}
+    assert invoice.payment_means[0].iban == "NL91ABNA0417164300"
+    assert invoice.buyer.address.postcode == "4321 ZZ"
+
+
+def test_identifiers_come_in_the_order_of_belief(sample: Sample) -> None:
+    """Endpoint, legal id, VAT number: the order of the identifier guideline, each once."""
+    buyer = read_invoice(sample("nlcius-invoice")).invoice.buyer
+
+    assert buyer.identifiers == (
+        Identifier(scheme="kvk", value="76543210"),
+        Identifier(scheme="vat", value="NL111222333B01"),
+    )
+    assert buyer.endpoint == Identifier(scheme="kvk", value="76543210")
+
+
+def test_due_date_of_a_credit_note_stands_in_the_payment_means(sample: Sample) -> None:
+    """UBL 2.1 has no DueDate on a CreditNote."""
+    invoice = read_invoice(sample("nlcius-credit-note")).invoice
+
+    assert (invoice.type, invoice.type_code) == (InvoiceType.CREDIT_NOTE, "381")
+    assert (invoice.due_date, invoice.preceding_invoice) == (date(2026, 12, 5), "2026-0042")
+    assert invoice.lines[0].quantity == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("nlcius-invoice", "nlcius"),
+        ("nlcius-credit-note", "nlcius"),
+        ("peppol-bis-invoice", "peppol-bis-3"),
+        ("si-ubl-1.2-invoice", "si-ubl-1.2"),
+        ("bare-ubl-invoice", "no-customization-id"),
+    ],
+)
+def test_every_flavour_is_recognised_and_read(sample: Sample, name: str, word: str) -> None:
+    """The format is named, the KvK number of the seller found, and nothing is doubted."""
+    reading = read_invoice(sample(name))
+
+    assert (reading.format, reading.invoice.seller.kvk, reading.findings) == (word, "12345670", ())
+
+
+def test_embedded_picture_of_the_invoice_is_known_as_such(sample: Sample) -> None:
+    """Base64 with line breaks is decoded, and the description marks the invoice's own PDF."""
+    (embedded,) = read_invoice(sample("nlcius-invoice")).embedded
+
+    assert embedded.content.startswith(b"%PDF-1.4\n")
+    assert (embedded.name, embedded.media_type, embedded.is_invoice_image) == ("2026-0042.pdf", "application/pdf", True)
+
+
+def test_damaged_base64_is_a_warning(sample: Sample) -> None:
+    """A file inside that cannot be decoded is left out with a finding."""
+    xml = sample("nlcius-invoice").replace(b"JVBERi0", b"J*BERi0", 1)
+
+    reading = read_invoice(xml)
+
+    assert reading.embedded == ()
+    assert [(f.rule, f.severity) for f in reading.findings] == [("CON-ATTACHMENT", Severity.WARNING)]
+
+
+@pytest.mark.parametrize(
+    ("written", "kvk", "oin", "rule"),
+    [
+        (b'schemeID="0106">76543210', "76543210", None, None),
+        (b'schemeID="106"> 76543210 ', "76543210", None, None),
+        (b'schemeID="0106">00000001808345756000', None, "00000001808345756000", None),
+        (b'schemeID="0106">00000003765432100000', "76543210", "00000003765432100000", None),
+        (b'schemeID="0190">00000001808345756000', None, "00000001808345756000", None),
+        (b'schemeID="0106">76543210000', None, None, "CON-KVK"),
+        (b'schemeID="0106">765432100001', None, None, "CON-KVK"),
+        (b'schemeID="0106">6543210', None, None, "CON-KVK"),
+        (b'schemeID="0106">NL111222333B01', None, None, "CON-KVK"),
+        (b'schemeID="0106">SITEST00000', None, None, "CON-KVK"),
+        (b'schemeID="0106">12345678', "12345678", None, "CON-KVK"),
+        (b'schemeID="0190">76543210', None, None, "CON-OIN"),
+        (b">76543210", None, None, "CON-SCHEME"),
+    ],
+)
+def test_kvk_number_is_read_or_doubted(
+    sample: Sample, written: bytes, kvk: str | None, oin: str | None, rule: str | None
+) -> None:
+    """Eight digits under a KvK scheme and twenty under either are believed; all else is told."""
+    xml = sample("si-ubl-1.2-invoice").replace(b'schemeID="NL:KVK" schemeAgencyID="ZZZ">76543210', written)
+
+    reading = read_invoice(xml)
+
+    assert (reading.invoice.buyer.kvk, reading.invoice.buyer.oin) == (kvk, oin)
+    assert {f.rule for f in reading.findings} == ({rule} if rule else set())
+    assert all(f.severity is Severity.WARNING for f in reading.findings)
+
+
+def test_kvk_number_of_the_endpoint_counts_where_the_legal_id_is_another(sample: Sample) -> None:
+    """Some SI-UBL files put the VAT number where the KvK number belongs."""
+    legal = b'<cbc:CompanyID schemeID="0106">76543210'
+    xml = sample("nlcius-invoice").replace(legal, b'<cbc:CompanyID schemeID="NL:VAT">NL111222333B01')
+
+    buyer = read_invoice(xml).invoice.buyer
+
+    assert (buyer.kvk, buyer.vat) == ("76543210", "NL111222333B01")
+
+
+def test_amount_that_is_no_number_is_fatal(sample: Sample) -> None:
+    """A comma for a point leaves the amount empty and is told with its place."""
+    xml = sample("nlcius-invoice").replace(
+        b'PayableAmount currencyID="EUR">175.50', b'PayableAmount currencyID="EUR">175,50'
+    )
+
+    reading = read_invoice(xml)
+
+    assert reading.invoice.payable is None
+    (finding,) = reading.findings
+    assert (finding.rule, finding.severity) == ("CON-AMOUNT", Severity.FATAL)
+    assert finding.path == "/Invoice/cac:LegalMonetaryTotal/cbc:PayableAmount"
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=4, min_value=-(10**15), max_value=10**15))
+def test_decimals_are_read_exactly(number: Decimal) -> None:
+    """What is written plainly comes back, with white space around it."""
+    assert parse_decimal(f"\n {number:f} ") == number
+
+
+@pytest.mark.parametrize("text", ["", "1e3", "1,5", "--1", "1.2.3", "NaN", "Infinity", "+", ".", "1 0", "١", "9" * 41])
+def test_what_is_no_decimal_is_none(text: str) -> None:
+    """No exponent, no comma, no other digits, no endless numbers."""
+    assert parse_decimal(text) is None
+
+
+def test_dates_with_and_without_zone() -> None:
+    """xs:date may carry a zone; a day that does not exist is no date."""
+    assert parse_date("2026-11-02Z") == parse_date("2026-11-02+01:00") == date(2026, 11, 2)
+    assert parse_date("2026-02-30") is parse_date("02-11-2026") is None
+
+
+def test_declared_encoding_is_followed(sample: Sample) -> None:
+    """UTF-16 and Latin-1 files are read as they declare."""
+    text = sample("bare-ubl-invoice").decode().replace("Fictief", "Café")
+    latin = text.replace('encoding="UTF-8"', 'encoding="ISO-8859-1"').encode("latin-1")
+    wide = text.replace('encoding="UTF-8"', 'encoding="UTF-16"').encode("utf-16")
+
+    assert read_invoice(latin).invoice.buyer.name == read_invoice(wide).invoice.buyer.name == "Café Vastgoed B.V."
+
+
+BOMB = b"<!DOCTYPE x [" + b"".join(b'<!ENTITY e%d "%s">' % (n, b"&e%d;" % (n - 1) * 9) for n in range(1, 12)) + b"]>"
+
+
+@pytest.mark.parametrize(
+    ("xml", "code"),
+    [
+        (b"", "NOT-WELL-FORMED"),
+        (b"geen xml", "NOT-WELL-FORMED"),
+        (ROOT + b">", "NOT-WELL-FORMED"),
+        (ROOT + b">\x00</Invoice>", "NOT-WELL-FORMED"),
+        (BOMB + ROOT + b">&e11;</Invoice>", "DTD"),
+        (b'<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]>' + ROOT + b">&f;</Invoice>", "DTD"),
+        (b'<?xml version="1.0"?><!-- x --> <!DOCTYPE Invoice SYSTEM "http://dtd.example/x.dtd">' + ROOT + b"/>", "DTD"),
+        (('<?xml version="1.0" encoding="UTF-16"?><!DOCTYPE x>' + ROOT.decode() + "/>").encode("utf-16"), "DTD"),
+        (ROOT + b">" + b"<a>" * 150 + b"</a>" * 150 + b"</Invoice>", "TOO-DEEP"),
+        (ROOT + b">" + b"<a>" * 100_000, "TOO-DEEP"),
+        (ROOT + b">" + b"x" * 11_000_000 + b"</Invoice>", "TOO-LARGE"),
+        (b" " * (26 * 1024 * 1024), "TOO-LARGE"),
+        (b'<?xml version="1.0" encoding="UTF-8"?>' + ROOT + b">\xff\xfe</Invoice>", "ENCODING"),
+        (b'<?xml version="1.0" encoding="klingon"?>' + ROOT + b"/>", "ENCODING"),
+        (ROOT + b"/>", "EMPTY"),
+    ],
+)
+def test_hostile_bytes_have_a_named_answer(xml: bytes, code: str) -> None:
+    """Bombs, nests, document types and wrong encodings are refused by name, and nothing is fetched."""
+    with pytest.raises(InvoiceUnreadable) as caught:
+        read_invoice(xml)
+
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("xml", "words"),
+    [
+        (
+            b'<r:CrossIndustryInvoice xmlns:r="urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100"/>',
+            "Cross Industry Invoice (CII) is not supported",
+        ),
+        (b'<Order xmlns="urn:oasis:names:specification:ubl:schema:xsd:Order-2"/>', "Order is not an invoice"),
+        (b"<Invoice/>", "Invoice is not in the UBL 2 namespace"),
+    ],
+)
+def test_other_documents_are_named(xml: bytes, words: str) -> None:
+    """XML that is no UBL invoice is told apart from broken XML."""
+    with pytest.raises(NotAnInvoice, match=words.replace("(", r"\(").replace(")", r"\)")):
+        read_invoice(xml)
+
+
+def answer(xml: bytes) -> bool:
+    try:
+        return isinstance(read_invoice(xml), Reading)
+    except (InvoiceUnreadable, NotAnInvoice):
+        return True
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=200)
+def test_any_bytes_have_an_answer(xml: bytes) -> None:
+    """A reading, or one of two errors."""
+    assert answer(xml)
+    assert answer(ROOT + CBC + b"><cbc:ID>" + xml + b"</cbc:ID></Invoice>")
+
+
+@given(st.data())
+@settings(max_examples=200)
+def test_damaged_invoices_have_an_answer(data: st.DataObject) -> None:
+    """A real invoice with a piece cut out, doubled or overwritten is read or refused."""
+    xml = (SAMPLES / data.draw(st.sampled_from(["nlcius-invoice.xml", "si-ubl-1.2-invoice.xml"]))).read_bytes()
+    start = data.draw(st.integers(0, len(xml)))
+    end = data.draw(st.integers(start, min(len(xml), start + 400)))
+    piece = data.draw(st.sampled_from([b"", xml[start:end] * 2, b"\x00", b"x", b"<cbc:ID/>"]))
+
+    assert answer(xml[:start] + piece + xml[end:])

@@ -1,0 +1,206 @@
+"""unpack: the files inside mails and zips, the pairs among them, and what strangers may try."""
+
+import io
+import time
+import zipfile
+from email.message import EmailMessage
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connector.ingest.unpack import LARGEST_FILE, MOST_FILES, RawFile, Unpacked, clean_name, pair, unpack
+
+XML = b"<Invoice/>"
+PDF = b"%PDF-1.4 made up"
+NESTS = range(3000)
+
+
+def mail_with(*files: tuple[str, bytes]) -> bytes:
+    message = EmailMessage()
+    message["From"] = "facturen@bakkerij.example"
+    message["To"] = "Upload <ABC@uploads.example>, kopie@kantoor.example"
+    message["Subject"] = "Factuur € 2026-0042"
+    message["Message-ID"] = "<42@bakkerij.example>"
+    message.set_content("Met vriendelijke groet")
+    for name, content in files:
+        message.add_attachment(content, maintype="application", subtype="octet-stream", filename=name)
+    return message.as_bytes()
+
+
+def zip_with(*files: tuple[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files:
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def names(unpacked: Unpacked) -> list[str]:
+    return [file.name for file in unpacked.files]
+
+
+def test_mail_gives_its_attachments_and_facts() -> None:
+    """A mail's attachments come out in order, with the addresses, the id and the subject of the mail."""
+    mail = mail_with(("factuur.xml", XML), ("factuur.pdf", PDF))
+
+    unpacked = unpack("bericht.eml", mail)
+
+    assert [(f.name, f.content) for f in unpacked.files] == [("factuur.xml", XML), ("factuur.pdf", PDF)]
+    assert unpacked.sent_to == ("abc@uploads.example", "kopie@kantoor.example")
+    assert (unpacked.message_id, unpacked.subject) == ("<42@bakkerij.example>", "Factuur € 2026-0042")
+    assert unpacked.trouble == ()
+
+
+def test_mail_is_recognised_without_its_extension() -> None:
+    """Files of a Maildir have no extension."""
+    assert names(unpack("1700000000.M1P1.host:2,S", mail_with(("a.xml", XML)))) == ["a.xml"]
+
+
+def test_forwarded_mail_is_opened() -> None:
+    """An invoice in a mail in a mail is found."""
+    outer = EmailMessage()
+    outer["From"] = "boekhouder@kantoor.example"
+    outer.set_content("Zie bijlage")
+    inner = EmailMessage()
+    inner["From"] = "facturen@bakkerij.example"
+    inner.add_attachment(XML, maintype="application", subtype="xml", filename="binnen.xml")
+    outer.add_attachment(inner)
+
+    assert names(unpack("doorgestuurd.eml", outer.as_bytes())) == ["binnen.xml"]
+
+
+def test_zip_in_a_zip_is_opened_and_no_deeper() -> None:
+    """One zip inside another is read; the next one is told as trouble."""
+    third = zip_with(("diep.xml", XML))
+    second = zip_with(("een.xml", XML), ("derde.zip", third))
+
+    unpacked = unpack("alles.zip", zip_with(("map/twee.xml", XML), ("tweede.zip", second)))
+
+    assert names(unpacked) == ["twee.xml", "een.xml"]
+    assert "derde.zip" in unpacked.trouble[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "clean"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("C:\\temp\\factuur.xml", "factuur.xml"),
+        ("..", "unnamed"),
+        ("a\x00b\r\n.pdf", "ab.pdf"),
+        ("\u202efdp.exe", "fdp.exe"),
+        ("", "unnamed"),
+    ],
+)
+def test_names_are_made_harmless(name: str, clean: str) -> None:
+    """No path, no control character and no direction mark is left in a name."""
+    assert clean_name(name) == clean
+
+
+def test_path_in_a_zip_is_only_a_name() -> None:
+    """A path that climbs out of its folder leaves its last part."""
+    assert names(unpack("post.zip", zip_with(("../../etc/factuur.xml", XML)))) == ["factuur.xml"]
+
+
+def test_bomb_is_not_opened() -> None:
+    """What is compressed more than any document is, stays closed; the rest is read."""
+    unpacked = unpack("bom.zip", zip_with(("bom.xml", b"<" + b" " * 20_000_000), ("goed.xml", XML)))
+
+    assert names(unpacked) == ["goed.xml"]
+    assert "bom.xml" in unpacked.trouble[0]
+
+
+def test_protected_zip_is_trouble() -> None:
+    """A password is told as such."""
+    content = bytearray(zip_with(("geheim.xml", XML)))
+    content[6] |= 1
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+
+    assert unpack("geheim.zip", bytes(content)).trouble == ("geheim.xml: is protected with a password",)
+
+
+def test_too_large_a_file_is_trouble() -> None:
+    """More than 25 MB is refused in words."""
+    unpacked = unpack("groot.xml", b"<" + b" " * LARGEST_FILE)
+
+    assert (unpacked.files, unpacked.trouble) == ((), ("groot.xml: larger than 25 MB",))
+
+
+def test_too_many_files_are_bounded() -> None:
+    """A zip of many files gives the first thousand and says so."""
+    unpacked = unpack("veel.zip", zip_with(*((f"{n}.xml", XML) for n in range(MOST_FILES + 5))))
+
+    assert len(unpacked.files) == MOST_FILES
+    assert unpacked.trouble
+
+
+def test_mail_of_thousands_of_parts_is_bounded() -> None:
+    """Parts beyond the two thousandth are left, in seconds."""
+    part = b'--q\r\nContent-Disposition: attachment; filename="../x.xml"\r\n\r\n<a/>\r\n'
+    began = time.monotonic()
+
+    unpacked = unpack("veel.eml", b"From: a@b\r\nContent-Type: multipart/mixed; boundary=q\r\n\r\n" + part * 6000)
+
+    assert len(unpacked.files) == MOST_FILES
+    assert any("2000 parts" in sentence for sentence in unpacked.trouble)
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        b"From: a@b\n" + b"".join(b"Content-Type: multipart/mixed; boundary=q%d\n\n--q%d\n" % (n, n) for n in NESTS),
+        b"From: a@b\nContent-Type: a/b; x=" + b'"y; ' * 200_000 + b"\n\nhi",
+        b'From: a@b\nContent-Type: multipart/mixed; x="' + (b"y; " * 300 + b"\n ") * 400 + b'"\n\nhi',
+        b"From: a@b\n\n" + b"\n" * 3_000_000,
+    ],
+)
+def test_mails_made_to_exhaust_are_refused(mail: bytes) -> None:
+    """Nests and headers over which the parser would take minutes are told as trouble, in seconds."""
+    began = time.monotonic()
+
+    unpacked = unpack("kwaad.eml", mail)
+
+    assert unpacked.trouble
+    assert time.monotonic() - began < 20
+
+
+@given(st.text(max_size=20), st.binary(max_size=400))
+@settings(max_examples=200)
+def test_any_bytes_are_unpacked(name: str, content: bytes) -> None:
+    """No content raises, whatever its name says."""
+    unpacked = unpack(name, content)
+
+    assert all("/" not in file.name and file.name.isprintable() for file in unpacked.files)
+
+
+@given(st.data())
+@settings(max_examples=150)
+def test_damaged_mails_and_zips_are_unpacked(data: st.DataObject) -> None:
+    """A container with some bytes changed gives files or trouble, never an exception."""
+    good = data.draw(st.sampled_from([mail_with(("a.xml", XML)), zip_with(("a.xml", XML), ("b.pdf", PDF))]))
+    content = bytearray(good)
+    for _ in range(data.draw(st.integers(1, 8))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+
+    assert isinstance(unpack("post.eml", bytes(content)), Unpacked)
+
+
+def test_pairs_by_name_whatever_its_case() -> None:
+    """XML and PDF of one name before the extension belong together; what is left stands alone."""
+    a_xml, a_pdf = RawFile(name="Factuur1.XML", content=XML), RawFile(name="factuur1.pdf", content=PDF)
+    b_xml, c_pdf = RawFile(name="f2.xml", content=XML), RawFile(name="voorwaarden.pdf", content=PDF)
+
+    packages = pair([a_xml, c_pdf, b_xml, a_pdf])
+
+    assert [(p.xml, p.pdf) for p in packages] == [(a_xml, a_pdf), (b_xml, None), (None, c_pdf)]
+
+
+def test_the_only_two_belong_together() -> None:
+    """One XML and one PDF pair whatever their names, and other files go with them."""
+    xml, pdf = RawFile(name="ubl.xml", content=XML), RawFile(name="Factuur 7.pdf", content=PDF)
+    sheet = RawFile(name="uren.csv", content=b"uren;7")
+
+    packages = pair([pdf, sheet, xml])
+
+    assert [(p.xml, p.pdf, p.others) for p in packages] == [(xml, pdf, (sheet,))]
