@@ -1,0 +1,1 @@
+"""Where invoices come from: Exact Online's protocol, its records, and what they mean to us."""

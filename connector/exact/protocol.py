@@ -1,0 +1,748 @@
+"""Exact Online's HTTP conventions as functions: paging, errors, dates, queries, call budget, token age.
+
+Pure: statuses, headers and bytes come in as arguments, and so does the time. Sending is left to `client` and
+`oauth`, what the rows mean to `records`. Numbers and quirks are from exact-online-api.md sections 1-3 and 5.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any, Self
+from urllib.parse import quote, unquote, urlsplit
+from zoneinfo import ZoneInfo
+
+from connector.errors import (
+    AnswerLost,
+    ConnectorError,
+    ExactRateLimited,
+    ExactRejected,
+    ExactUnavailable,
+    ExactUnexpected,
+    RightsMissing,
+)
+
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+MAX_PAGE_BYTES = 64 * 1024 * 1024
+"""1,000 rows of the widest stream are about 3 MB; more than this is not an answer to our questions."""
+MAX_MESSAGE = 500
+"""Characters of Exact's own error text that we show."""
+
+Row = Mapping[str, Any]
+
+
+# Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One answer to a read: its rows, and the address of the next page when there is one."""
+
+    rows: tuple[Row, ...]
+    next_url: str | None = None
+
+
+def read_page(status: int, headers: Mapping[str, str], body: bytes, *, endpoint: str = "") -> Page:
+    """Read the answer to a GET on a collection or on one entity (a page of one row).
+
+    Args:
+        body: Undecoded; ``{"d": {"results": [...], "__next": url}}``, the bare ``{"d": [...]}`` or, for one
+            entity, ``{"d": {...}}``.
+        endpoint: Named in errors, such as ``crm/Accounts``.
+
+    Returns:
+        Rows with numbers as `int` or `Decimal`. `next_url` is opaque and unchecked: see `same_origin`.
+
+    Raises:
+        ExactUnavailable: A 2xx that is empty, HTML or cut short; and what `raise_for_status` raises.
+        ExactUnexpected: JSON, but not in one of the shapes above.
+    """
+    raise_for_status(status, headers, body, is_write=False, endpoint=endpoint)
+    if len(body) > MAX_PAGE_BYTES:
+        raise ExactUnexpected(f"Exact's answer for {endpoint} is larger than {MAX_PAGE_BYTES} bytes")
+    data = read_json(body, endpoint=endpoint)
+    if not isinstance(data, dict) or "d" not in data:
+        raise ExactUnexpected(f"Exact's answer for {endpoint} has no 'd'")
+    inner = data["d"]
+    next_url: object = None
+    if isinstance(inner, dict) and "results" in inner:
+        next_url = inner.get("__next")
+        inner = inner["results"]
+    rows = [] if inner is None else inner if isinstance(inner, list) else [inner]
+    if not all(isinstance(row, dict) for row in rows):
+        raise ExactUnexpected(f"Exact's answer for {endpoint} has rows that are no objects")
+    if next_url is not None and not isinstance(next_url, str):
+        raise ExactUnexpected(f"Exact's answer for {endpoint} has a '__next' that is no text")
+    return Page(rows=tuple(rows), next_url=next_url or None)
+
+
+def read_json(body: bytes, *, endpoint: str) -> object:
+    """Decode a JSON answer with Decimal for numbers with a point.
+
+    Raises:
+        ExactUnavailable: Empty, HTML, cut short: what an overloaded server sends with any status.
+    """
+    try:
+        return json.loads(body.decode("utf-8-sig"), parse_float=Decimal, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ExactUnavailable(
+            f"Exact answered {endpoint} with something that is no JSON",
+            hint="Exact may be overloaded; it is tried again later.",
+        ) from error
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON")
+
+
+def same_origin(base_url: str, url: str) -> bool:
+    """Say whether `url` has the scheme, host and port of `base_url`; only then may a bearer token go there.
+
+    >>> same_origin("https://start.exactonline.nl", "https://start.exactonline.nl:443/api/v1/1/x")
+    True
+    >>> same_origin("https://start.exactonline.nl", "https://start.exactonline.nl@other.example/")
+    False
+    """
+    if re.search(r"[\\\x00-\x20\x7f]", url):  # parsers disagree about these, so nobody gets to exploit it
+        return False
+    try:
+        ours, theirs = urlsplit(base_url), urlsplit(url)
+        if theirs.username is not None or theirs.password is not None:
+            return False
+        return bool(theirs.hostname) and _origin(ours) == _origin(theirs)
+    except ValueError:
+        return False
+
+
+def _origin(parts: Any) -> tuple[str, str | None, int | None]:
+    scheme = parts.scheme.lower()
+    return scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(scheme)
+
+
+# Errors
+
+GENERIC_FAILURE = "a problem has occurred"
+"""How the text of a 500 begins that is a real failure, not a validation message (exact-online-api.md 2.9)."""
+
+REASONS = {
+    "BlockedUser": "The user of this connection is blocked in Exact; unblock it or connect as another one.",
+    "InactiveUser": "The user of this connection is inactive in Exact; activate it or connect as another one.",
+    "BlockedCustomer": "Exact has blocked this licence; ask Exact.",
+    "LicenseExpired": "The Exact licence has expired; renew it.",
+    "DivisionBlocked": "The administration is blocked in Exact (backup or conversion); wait or ask Exact.",
+    "NoDivisionAccess": "Give the user access to this administration, and tick it when connecting again.",
+}
+
+SCOPES = (
+    ("crm/", "Crm accounts"),
+    ("salesinvoice/", "Sales invoices"),
+    ("documents/", "Organization documents"),
+    ("system/", "Organization administration"),
+    ("deleted", "Organization administration"),
+    ("vat/", "Financial accounting"),
+    ("financial/", "Financial accounting"),
+)
+"""Which scope of the app registration an endpoint needs, by how its path begins (section 2.11)."""
+
+
+class MinuteSpent(ExactRateLimited):
+    """429 for the minute: waited out inside the client, so nobody else meets it."""
+
+
+class TokenExpired(ExactUnavailable):
+    """401 because the access token ran out: the client asks for another one, once."""
+
+
+def raise_for_status(status: int, headers: Mapping[str, str], body: bytes, *, is_write: bool, endpoint: str) -> None:
+    """Raise what an answer other than 2xx means; source: exact-online-api.md 2.9 and 3.
+
+    Raises:
+        ExactRejected: 400, 404, 405 and other 4xx; and a 500 with a validation message on a write.
+        RightsMissing: 401 (other than an expired token) and 403; `reason` is Exact's `Reason`, where it gave
+            one, else ``scope``, ``NoDivisionAccess`` or ``LicenseExpired`` when the text says so.
+        TokenExpired: 401 whose WWW-Authenticate says so.
+        MinuteSpent: 429 with the minute's family of X-RateLimit headers (or none); `retry_at` is its end.
+        ExactRateLimited: 429 with only the day's family.
+        ExactUnavailable: Everything else; for a write `AnswerLost`, because nobody knows whether it happened.
+    """
+    if 200 <= status < 300:
+        return
+    text = error_text(body)
+    if status == 429:
+        raise _rate_limited(headers)
+    if status == 401:
+        raise _unauthorised(headers, text, endpoint)
+    if status == 403:
+        raise _forbidden(headers, text, endpoint)
+    if 300 <= status < 400:
+        raise ExactUnexpected(f"Exact answered {endpoint} with a redirect, which is never followed")
+    if status < 500 and status != 408:
+        detail = text or "no reason given"
+        raise ExactRejected(f"Exact refused {endpoint} ({status}): {detail}", status=status)
+    if status == 500 and is_write and text and not text.lower().startswith(GENERIC_FAILURE):
+        raise ExactRejected(f"Exact refused {endpoint}: {text}", status=status)
+    message = f"Exact failed at {endpoint} ({status})" + (f": {text}" if text else "")
+    if is_write and status != 503:
+        raise AnswerLost(message, hint="Whether it was done is looked up before it is tried again.")
+    raise ExactUnavailable(message, hint="Exact is overloaded or in maintenance; it is tried again later.")
+
+
+def error_text(body: bytes) -> str:
+    """Return the text of ``{"error": {"message": {"value": text}}}``, its lines joined by "; "; else "".
+
+    >>> error_text(b'{"error":{"code":"","message":{"lang":"","value":"Verplicht: A\\\\r\\\\nVerplicht: B"}}}')
+    'Verplicht: A; Verplicht: B'
+    """
+    try:
+        message = json.loads(body.decode("utf-8-sig"))["error"]["message"]
+        value = message["value"] if isinstance(message, dict) else message
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return ""
+    lines = [" ".join(line.split()) for line in str(value or "").splitlines()]
+    return "; ".join(line for line in lines if line)[:MAX_MESSAGE]
+
+
+def _rate_limited(headers: Mapping[str, str]) -> ExactRateLimited:
+    limits = read_limits(headers)
+    if limits.is_day_spent:
+        return ExactRateLimited(
+            "Exact's calls of this day are spent",
+            hint="The rest is done after the day's limit is renewed.",
+            retry_at=_instant(limits.day_reset_ms),
+        )
+    return MinuteSpent("Exact's calls of this minute are spent", retry_at=_instant(limits.minute_reset_ms))
+
+
+def _unauthorised(headers: Mapping[str, str], text: str, endpoint: str) -> ConnectorError:
+    challenge = unquote(_lower(headers).get("www-authenticate", "")).replace("+", " ").lower()
+    if "message expired" in challenge or "access token expired" in challenge:
+        return TokenExpired("Exact says the access token has expired", hint="Check this computer's clock.")
+    return RightsMissing(
+        f"Exact does not accept us at {endpoint} (401)" + (f": {text}" if text else ""),
+        reason="unauthorized",
+        hint="See `connector connections`; connect again when it stays.",
+    )
+
+
+def _forbidden(headers: Mapping[str, str], text: str, endpoint: str) -> RightsMissing:
+    reason = " ".join(_lower(headers).get("reason", "").split())[:100]
+    word = reason.split(":")[0].strip()
+    lowered = text.lower()
+    if not word and "scope violated" in lowered:
+        reason = word = "scope"
+    elif not word and "division scope" in lowered:
+        reason = word = "NoDivisionAccess"
+    elif not word and "license expired" in lowered:
+        reason = word = "LicenseExpired"
+    if word in REASONS:
+        hint = REASONS[word]
+    else:
+        scope = scope_of(endpoint)
+        hint = "Give the user this right in Exact" + (
+            f", and the app registration the scope '{scope}'; then connect again." if scope else "."
+        )
+    detail = text or reason or "no reason given"
+    return RightsMissing(f"Exact forbids {endpoint} (403): {detail}", reason=reason, hint=hint)
+
+
+def scope_of(endpoint: str) -> str:
+    """Return the scope of the app registration that an endpoint needs, "" when we know none.
+
+    >>> scope_of("sync/CRM/Accounts")
+    'Crm accounts'
+    """
+    path = endpoint.lower().removeprefix("sync/").removeprefix("bulk/")
+    return next((scope for start, scope in SCOPES if path.startswith(start)), "")
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+# Values
+
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  (Exact's wall clock has no zone; it gets one in parse_instant)
+_EXACT_DATE = re.compile(r"/Date\((-?\d{1,15})(?:[+-]\d{4})?\)/")
+CODE_WIDTH = 18
+
+
+def parse_date(value: object) -> date | None:
+    """Read a date-only field: midnight of the calendar day, never shifted (section 2.7).
+
+    >>> parse_date("/Date(1717027200000)/")
+    datetime.date(2024, 5, 30)
+    """
+    local = _wall_clock(value)
+    return None if local is None else local.date()
+
+
+def parse_instant(value: object) -> datetime | None:
+    """Read an instant: Dutch wall clock written as if it were UTC -> aware UTC.
+
+    In the repeated hour of October the earlier instant is taken (fold 0): a filter from there misses nothing.
+    A wall clock that never was (March) is read with the offset before the change, so it lands after it.
+
+    >>> parse_instant("/Date(1782397952000)/")
+    datetime.datetime(2026, 6, 25, 12, 32, 32, tzinfo=datetime.timezone.utc)
+    """
+    local = _wall_clock(value)
+    if local is None:
+        return None
+    try:
+        return local.replace(tzinfo=AMSTERDAM, fold=0).astimezone(UTC)
+    except OverflowError as error:
+        raise ExactUnexpected(f"not a date of Exact's: {value!r}") from error
+
+
+def _wall_clock(value: object) -> datetime | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise ExactUnexpected(f"not a date of Exact's: {value!r}")
+    try:
+        if found := _EXACT_DATE.fullmatch(value):
+            return EPOCH + timedelta(milliseconds=int(found[1]))
+        return datetime.fromisoformat(value).replace(tzinfo=None)
+    except (ValueError, OverflowError) as error:
+        raise ExactUnexpected(f"not a date of Exact's: {value[:40]!r}") from error
+
+
+def format_literal(instant: datetime) -> str:
+    """Write an aware instant as an OData literal in Dutch local time, cut to the second (zones are refused).
+
+    >>> format_literal(datetime(2026, 7, 1, 12, 0, tzinfo=UTC))
+    "datetime'2026-07-01T14:00:00'"
+    """
+    if instant.tzinfo is None:
+        raise ValueError("an instant needs a zone")
+    return f"datetime'{instant.astimezone(AMSTERDAM).replace(tzinfo=None).isoformat(timespec='seconds')}'"
+
+
+def parse_decimal(value: object) -> Decimal | None:
+    """Read a number, also one that came as text; None stays None."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, int | Decimal | str) and not isinstance(value, bool):
+        try:
+            number = Decimal(value)
+        except InvalidOperation:
+            number = Decimal("NaN")
+        if number.is_finite():
+            return number
+    raise ExactUnexpected(f"not a number: {value!r}")
+
+
+def parse_int(value: object) -> int | None:
+    """Read a whole number; Int64 arrives as text (Timestamp, Hid, Legislation)."""
+    number = parse_decimal(value)
+    if number is None:
+        return None
+    if number != number.to_integral_value() or abs(number) > Decimal(2**64):
+        raise ExactUnexpected(f"not a whole number: {value!r}")
+    return int(number)
+
+
+def strip(value: object) -> str:
+    """Take the padding off a text; None gives ""."""
+    return "" if value is None else str(value).strip()
+
+
+def pad_code(code: str) -> str:
+    """Put an account code into the 18 characters that a filter on Code has to have.
+
+    >>> pad_code("11")
+    '                11'
+    """
+    return code.strip().rjust(CODE_WIDTH)
+
+
+# Queries
+
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+QUERY_SAFE = "$',()/:"
+"""Characters that Exact wants to see as they are."""
+
+
+def build_query(*, select: Sequence[str] = (), filter: str = "", top: int | None = None, orderby: str = "") -> str:
+    """Write the query of a read, percent-encoded, without the question mark.
+
+    >>> build_query(select=("ID", "Name"), filter="Name eq 'A & B'", top=1)
+    "$select=ID,Name&$filter=Name%20eq%20'A%20%26%20B'&$top=1"
+    """
+    options = {
+        "$select": ",".join(select),
+        "$filter": filter,
+        "$orderby": orderby,
+        "$top": "" if top is None else str(top),
+    }
+    return "&".join(f"{name}={quote(value, safe=QUERY_SAFE)}" for name, value in options.items() if value)
+
+
+def quote_text(value: str) -> str:
+    """Write a text as an OData literal.
+
+    >>> quote_text("'t Hart")
+    "'''t Hart'"
+    """
+    return "'" + value.replace("'", "''") + "'"
+
+
+def quote_guid(value: str) -> str:
+    """Write a GUID as an OData literal; ExactUnexpected when it is none (to an empty one Exact says 400)."""
+    if not _GUID.fullmatch(value):
+        raise ExactUnexpected(f"not a GUID: {value[:50]!r}")
+    return f"guid'{value}'"
+
+
+# Call budget
+
+MINUTE_LIMIT = 60
+DAY_LIMIT = 5000
+"""Calls per app and administration (section 3), believed until the first answer tells."""
+MINUTE_MS = 60_000
+DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+ERRORS_PER_HOUR = 5
+"""An endpoint rests after so many refusals; Exact blocks the key after 10 (design.md section 3)."""
+COUNTED_ERRORS = frozenset({400, 401, 403, 404})
+AFTER_RESET_MS = 1000
+"""Wait a second longer than the window says: clocks differ a little."""
+SAME_WINDOW_MS = 500
+"""Two resets this close together are the end of one and the same window."""
+SKEWED_PAUSE_MS = 15_000
+"""Pause after a 429 whose window has already ended by our clock: then our clock is ahead of Exact's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The X-RateLimit headers of one answer; each may be missing. Resets are UTC epoch milliseconds."""
+
+    minute_limit: int | None = None
+    minute_left: int | None = None
+    minute_reset_ms: int | None = None
+    day_limit: int | None = None
+    day_left: int | None = None
+    day_reset_ms: int | None = None
+
+    @property
+    def has_minute(self) -> bool:
+        """Whether the answer says anything about the minute."""
+        return self.minute_left is not None or self.minute_reset_ms is not None
+
+    @property
+    def is_day_spent(self) -> bool:
+        """On a 429: whether it is about the day. Only the family that was hit is present."""
+        if self.has_minute:
+            return self.day_left == 0 and self.minute_left != 0
+        return self.day_left is not None or self.day_reset_ms is not None
+
+
+def read_limits(headers: Mapping[str, str]) -> Limits:
+    """Read the X-RateLimit headers; what is missing or no number is None."""
+    low = _lower(headers)
+
+    def number(name: str) -> int | None:
+        text = low.get(f"x-ratelimit-{name}", "").strip()
+        return int(text) if re.fullmatch(r"\d{1,18}", text) else None
+
+    return Limits(
+        minute_limit=number("minutely-limit"),
+        minute_left=number("minutely-remaining"),
+        minute_reset_ms=number("minutely-reset"),
+        day_limit=number("limit"),
+        day_left=number("remaining"),
+        day_reset_ms=number("reset"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What may still be called in one administration; a reset of 0 means that the window is not known yet.
+
+    `is_minute_guessed`: the end of the minute is our guess (the clock minute), not Exact's word.
+    """
+
+    minute_limit: int = MINUTE_LIMIT
+    minute_left: int = MINUTE_LIMIT
+    minute_reset_ms: int = 0
+    is_minute_guessed: bool = True
+    day_limit: int = DAY_LIMIT
+    day_left: int = DAY_LIMIT
+    day_reset_ms: int = 0
+    errors: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Per endpoint the moments (epoch ms) of refusals within the last hour, oldest first."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return a JSON-able dict that `from_json` reads back."""
+        return {
+            "minute_limit": self.minute_limit,
+            "minute_left": self.minute_left,
+            "minute_reset_ms": self.minute_reset_ms,
+            "is_minute_guessed": self.is_minute_guessed,
+            "day_limit": self.day_limit,
+            "day_left": self.day_left,
+            "day_reset_ms": self.day_reset_ms,
+            "errors": {endpoint: list(moments) for endpoint, moments in self.errors.items()},
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read what `as_json` wrote; an empty mapping gives a fresh budget."""
+        known = {name: data[name] for name in cls.__dataclass_fields__ if name in data and name != "errors"}
+        errors = {str(endpoint): tuple(moments) for endpoint, moments in data.get("errors", {}).items()}
+        return cls(**known, errors=errors)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Call later: so many seconds until the minute is over."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Go:
+    """Call now; `budget` has this call taken off and is to be stored before it."""
+
+    budget: Budget
+
+
+def before_call(budget: Budget, endpoint: str, now: datetime) -> Wait | Go:
+    """Decide whether a call may go out.
+
+    Raises:
+        ExactRateLimited: The day is spent, or the endpoint rests after too many refusals; until `retry_at`.
+    """
+    now_ms = _ms(now)
+    budget = _roll(budget, now_ms)
+    recent = budget.errors.get(endpoint, ())
+    if len(recent) >= ERRORS_PER_HOUR:
+        raise ExactRateLimited(
+            f"{endpoint} rests: Exact refused it {len(recent)} times within the hour",
+            hint="See the refusals in the log; Exact blocks the whole key after ten.",
+            retry_at=_instant(recent[-ERRORS_PER_HOUR] + HOUR_MS),
+        )
+    if budget.day_left <= 0:
+        raise ExactRateLimited(
+            "the calls that Exact allows per day are spent",
+            hint="The rest is done after the day's limit is renewed.",
+            retry_at=_instant(budget.day_reset_ms),
+        )
+    if budget.minute_left <= 0:
+        return Wait(seconds=(budget.minute_reset_ms - now_ms) / 1000)
+    return Go(budget=replace(budget, minute_left=budget.minute_left - 1, day_left=budget.day_left - 1))
+
+
+def after_call(budget: Budget, endpoint: str, status: int, headers: Mapping[str, str], now: datetime) -> Budget:
+    """Take in what an answer says about the limits; within one window a count is only ever lowered."""
+    now_ms = _ms(now)
+    budget = _roll(budget, now_ms)
+    limits = read_limits(headers)
+    budget = _settle_day(_settle_minute(budget, limits), limits, now_ms)
+    if status == 429:
+        budget = _spent(budget, limits, now_ms)
+    if status in COUNTED_ERRORS:
+        moments = (*budget.errors.get(endpoint, ()), now_ms)
+        budget = replace(budget, errors={**budget.errors, endpoint: moments})
+    return budget
+
+
+def _roll(budget: Budget, now_ms: int) -> Budget:
+    """Begin new windows where the old ones have ended, and forget refusals older than an hour."""
+    if now_ms >= budget.minute_reset_ms:
+        budget = replace(
+            budget,
+            minute_left=budget.minute_limit,
+            minute_reset_ms=(now_ms // MINUTE_MS + 1) * MINUTE_MS + AFTER_RESET_MS,
+            is_minute_guessed=True,
+        )
+    if now_ms >= budget.day_reset_ms:
+        budget = replace(
+            budget, day_left=budget.day_limit, day_reset_ms=(now_ms // DAY_MS + 1) * DAY_MS + AFTER_RESET_MS
+        )
+    recent = {
+        endpoint: kept
+        for endpoint, moments in budget.errors.items()
+        if (kept := tuple(moment for moment in moments if moment > now_ms - HOUR_MS))
+    }
+    return replace(budget, errors=recent)
+
+
+def _settle_minute(budget: Budget, limits: Limits) -> Budget:
+    limit = limits.minute_limit or budget.minute_limit
+    taken = max(budget.minute_limit - budget.minute_left, 0)
+    left = max(limit - taken, 0)
+    if limits.minute_left is None:
+        return replace(budget, minute_limit=limit, minute_left=left)
+    reset = (limits.minute_reset_ms or 0) + AFTER_RESET_MS
+    if limits.minute_reset_ms is None or abs(reset - budget.minute_reset_ms) <= SAME_WINDOW_MS:
+        return replace(budget, minute_limit=limit, minute_left=min(left, limits.minute_left))
+    if budget.is_minute_guessed:  # Exact's word replaces our guess of the window, not our own count
+        return replace(
+            budget,
+            minute_limit=limit,
+            minute_left=min(left, limits.minute_left),
+            minute_reset_ms=reset,
+            is_minute_guessed=False,
+        )
+    if reset < budget.minute_reset_ms:  # a late answer about a window that is over
+        return budget
+    left = min(limit, limits.minute_left)
+    return replace(budget, minute_limit=limit, minute_left=left, minute_reset_ms=reset)
+
+
+def _settle_day(budget: Budget, limits: Limits, now_ms: int) -> Budget:
+    limit = limits.day_limit or budget.day_limit
+    left = max(limit - max(budget.day_limit - budget.day_left, 0), 0)
+    reset = budget.day_reset_ms
+    if limits.day_reset_ms is not None and limits.day_reset_ms + AFTER_RESET_MS > now_ms:
+        reset = limits.day_reset_ms + AFTER_RESET_MS
+    if limits.day_left is not None:
+        is_new_day = reset > budget.day_reset_ms + SAME_WINDOW_MS
+        left = min(limit, limits.day_left) if is_new_day else min(left, limits.day_left)
+    return replace(budget, day_limit=limit, day_left=left, day_reset_ms=reset)
+
+
+def _spent(budget: Budget, limits: Limits, now_ms: int) -> Budget:
+    if limits.is_day_spent:
+        reset = budget.day_reset_ms
+        return replace(budget, day_left=0, day_reset_ms=reset if reset > now_ms else now_ms + HOUR_MS)
+    reset = budget.minute_reset_ms
+    if limits.minute_reset_ms is not None:
+        reset = limits.minute_reset_ms + AFTER_RESET_MS
+    reset = reset if reset > now_ms else now_ms + SKEWED_PAUSE_MS
+    return replace(budget, minute_left=0, minute_reset_ms=reset)
+
+
+def _ms(now: datetime) -> int:
+    return int(now.timestamp() * 1000)
+
+
+def _instant(epoch_ms: int | None) -> datetime | None:
+    if epoch_ms is None:
+        return None
+    try:
+        return datetime.fromtimestamp(epoch_ms / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+# Tokens
+
+RENEW_SECONDS = 25
+"""Before the end: Exact refuses a renewal in the first 570 of the 600 seconds (section 1.6)."""
+LAST_SECONDS = 2
+"""An access token with less than this left is not sent any more."""
+DEFAULT_LIFE_SECONDS = 600
+
+
+class TokenAge(StrEnum):
+    """What to do with an access token: use it; use it or renew it; renew it first."""
+
+    FRESH = "fresh"
+    RENEW = "renew"
+    OLD = "old"
+
+
+def refresh_due(issued_at: datetime, expires_in: int, now: datetime) -> TokenAge:
+    """Say how old an access token is.
+
+    >>> noon = datetime(2026, 11, 2, 12, tzinfo=UTC)
+    >>> [refresh_due(noon, 600, noon + timedelta(seconds=age)).value for age in (574, 575, 598)]
+    ['fresh', 'renew', 'old']
+    """
+    left = expires_in - (now - issued_at).total_seconds()
+    if left > RENEW_SECONDS:
+        return TokenAge.FRESH
+    return TokenAge.RENEW if left > LAST_SECONDS else TokenAge.OLD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """A new pair. It has to be stored before anything else: the old refresh token is dead."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_in: int
+    """Seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StillValid:
+    """Too early: the pair we hold is good. `refresh_token` is filled when the refusal brought a new one."""
+
+    refresh_token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Later:
+    """No verdict: keep what we hold, pause, try again.
+
+    `lost`: Exact may have used up the refresh token in answering, and we did not get the new one.
+    """
+
+    reason: str
+    lost: bool = False
+    refresh_token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dead:
+    """The chain is broken and only a new consent helps.
+
+    `cause` is old_refresh_token, refresh_token_expired, invalid_grant or client_refused. With `needs_repeat` it
+    is believed only when the next attempt says the same: false ones at night have healed on retry (section 1.6).
+    """
+
+    cause: str
+    needs_repeat: bool = False
+
+
+TokenAnswer = Granted | StillValid | Later | Dead
+
+
+def classify_token_answer(status: int, headers: Mapping[str, str], body: bytes) -> TokenAnswer:
+    """Say what an answer of the token endpoint means; the table of exact-online-api.md 1.5."""
+    try:
+        data = json.loads(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict):
+        return Later(reason=f"no_json ({status})", lost=200 <= status < 300 or status >= 500)
+    brought = data.get("refresh_token")
+    refresh_token = brought if isinstance(brought, str) else ""
+    if 200 <= status < 300:
+        access_token = data.get("access_token")
+        if isinstance(access_token, str) and access_token and refresh_token:
+            life = _life(data.get("expires_in"))
+            return Granted(access_token=access_token, refresh_token=refresh_token, expires_in=life)
+        return Later(reason="no_token_in_answer", lost=True, refresh_token=refresh_token)
+    error = str(data.get("error") or "").lower()
+    text = str(data.get("error_description") or "").lower()
+    if "not expired" in text or _lower(headers).get("reason", "").lower().startswith("tooearly"):
+        return StillValid(refresh_token=refresh_token)
+    if status not in (400, 401):
+        return Later(reason=f"status_{status}", lost=status >= 500, refresh_token=refresh_token)
+    if "old refresh token" in text:
+        return Dead(cause="old_refresh_token")
+    if "refresh token expired" in text:
+        return Dead(cause="refresh_token_expired")
+    if error == "invalid_grant":
+        return Dead(cause="invalid_grant", needs_repeat=True)
+    if error in ("invalid_client", "unauthorized_client"):
+        return Dead(cause="client_refused", needs_repeat=True)
+    return Later(reason=error or f"status_{status}", refresh_token=refresh_token)
+
+
+def _life(value: object) -> int:
+    """Exact sends the seconds as text."""
+    try:
+        seconds = int(str(value))
+    except ValueError:
+        return DEFAULT_LIFE_SECONDS
+    return seconds if seconds > 0 else DEFAULT_LIFE_SECONDS
