@@ -1,0 +1,146 @@
+"""Every request in one place: what it asks for, whether it may, what it counts as, and who answers it.
+
+`Api.answer` is the single way in; a later fault injection wraps it. Framework and threads are in `server`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+from urllib.parse import unquote
+
+from connector.exact_sandbox import consent
+from connector.exact_sandbox.http import Answer, Request, html_answer
+from connector.exact_sandbox.reading import RESOURCES, Place, me, read
+from connector.exact_sandbox.refusal import Refused, malformed, not_found
+from connector.exact_sandbox.sandbox import Sandbox
+from connector.exact_sandbox.writing import write
+
+_API = re.compile(r"/api/v1/(?P<division>\d+)/(?P<endpoint>[\w/]+?)(?:\((?P<key>[^()]*)\))?(?P<count>/\$count)?")
+_DOWNLOAD = "/docs/SysAttachment.aspx"
+_EXPIRED = 'Bearer error="invalid_token", error_description="access%20token%20expired"'  # [one], 1.7
+_ATOM = (
+    b'<?xml version="1.0" encoding="utf-8"?>\n'
+    b'<feed xmlns="http://www.w3.org/2005/Atom"><title type="text">Exact</title></feed>'
+)
+_LOGIN = '<!doctype html><html lang="nl"><head><title>Exact Online</title></head><body><h1>Inloggen</h1></body></html>'
+
+Call = tuple[int | None, str, str]
+
+
+class Api:
+    """Answers requests for one sandbox, and counts them."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.calls: Counter[Call] = Counter()
+        self.refused: Counter[int] = Counter()
+
+    def answer(self, request: Request) -> Answer:
+        """The one way in. Never raises for what a client did."""
+        with self.sandbox.lock:
+            try:
+                answer = self._routed(request)
+            except Refused as refused:
+                answer = Answer(status=refused.status, body=refused.body(), headers=refused.headers)
+        if answer.status >= 400:
+            self.refused[answer.status] += 1
+        return answer
+
+    def _routed(self, request: Request) -> Answer:
+        if request.path == "/api/oauth2/auth" and request.method in ("GET", "POST"):
+            self.calls[None, request.method, "oauth2/auth"] += 1
+            return consent.authorize(self.sandbox, request)
+        if request.path == "/api/oauth2/token" and request.method == "POST":
+            self.calls[None, "POST", "oauth2/token"] += 1
+            return consent.token(self.sandbox, request)
+        if request.path == _DOWNLOAD and request.method == "GET":
+            return self._download(request)
+        if request.path == "/api/v1/current/Me" and request.method == "GET":
+            self.calls[None, "GET", "current/Me"] += 1
+            self._granted(request)
+            return _as_asked(request, me(self.sandbox, request))
+        match = _API.fullmatch(request.path)
+        if match is None:
+            raise not_found()
+        return self._call(request, _place(match))
+
+    def _call(self, request: Request, place: Place) -> Answer:
+        """One counted call on a division: right first, then limits, then the work; errors are counted at the end."""
+        self.calls[place.division, request.method, place.endpoint] += 1
+        limiter = self.sandbox.limiter
+        headers: dict[str, str] = {}
+        try:
+            limiter.refuse_blocked(place.division, place.endpoint)
+            granted = self._granted(request, place.division)
+            headers = limiter.take(place.division)
+            answer = _as_asked(request, self._worked(request, place, granted))
+        except Refused as refused:
+            limiter.note(place.division, place.endpoint, refused.status)
+            refused.headers = {**headers, **refused.headers}
+            raise
+        return replace(answer, headers={**headers, **answer.headers})
+
+    def _worked(self, request: Request, place: Place, granted: list[int]) -> Answer:
+        resource = RESOURCES.get(place.endpoint)
+        if resource is None:
+            raise not_found()
+        keyed = place.key is not None
+        if request.method not in resource.methods or (request.method != "GET" and keyed == (request.method == "POST")):
+            raise Refused(405, "The requested resource does not support http method.")
+        if request.method == "GET":
+            return read(self.sandbox, request, place, granted)
+        return write(self.sandbox, request, place)
+
+    def _granted(self, request: Request, division: int | None = None) -> list[int]:
+        """The divisions of the bearer; 401 without a good one, 403 when `division` is not among them."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        granted = self.sandbox.office.divisions_of(token) if scheme.lower() == "bearer" else None
+        if granted is None:
+            raise Refused(401, None, {"WWW-Authenticate": _EXPIRED})  # the body is not established
+        if division is not None and division not in granted:
+            text = "Forbidden - User division is not within division scope."
+            raise Refused(403, text, {"Reason": "NoDivisionAccess"})
+        return granted
+
+    def _download(self, request: Request) -> Answer:
+        """An attachment; without a good bearer or ``Download=1`` a page, with status 200 [docs, clients], 4.6."""
+        options = request.options()
+        division = int(options["_Division_"]) if options.get("_Division_", "").isdecimal() else 0
+        self.calls[division, "GET", "docs/SysAttachment.aspx"] += 1
+        try:
+            self._granted(request, division)
+        except Refused:
+            return html_answer(_LOGIN)
+        headers = self.sandbox.limiter.take(division)
+        key = options.get("ID", "").strip("{}").lower()
+        if self.sandbox.stores[division].get("attachments", key) is None:
+            raise not_found()
+        if options.get("Download") != "1":
+            return html_answer(_LOGIN)
+        name, content = self.sandbox.contents[key]
+        disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
+        kind = "application/pdf" if name.lower().endswith(".pdf") else "text/xml"
+        return Answer(body=content, content_type=kind, headers={**headers, **disposition})
+
+
+def _place(match: re.Match[str]) -> Place:
+    key = match["key"]
+    if key is not None:
+        key = unquote(key)
+        if key.startswith("guid'") and key.endswith("'"):
+            key = key[5:-1]
+        elif not key.isdecimal():
+            raise malformed("Syntax error in the key of the resource.")
+    return Place(division=int(match["division"]), endpoint=match["endpoint"], key=key, count=match["count"] is not None)
+
+
+def _as_asked(request: Request, answer: Answer) -> Answer:
+    """Without a JSON Accept Exact answers Atom; application/xml is refused [docs], 2.3."""
+    accept = request.headers.get("accept", "")
+    if not answer.content_type.startswith("application/json") or not answer.body or "application/json" in accept:
+        return answer
+    if "application/xml" in accept and "*/*" not in accept:
+        raise Refused(415, "Unsupported media type requested.")
+    return replace(answer, body=_ATOM, content_type="application/atom+xml; charset=utf-8")

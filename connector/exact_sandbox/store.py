@@ -1,0 +1,143 @@
+"""The rows of a running sandbox, in memory: tables per division, each in the order of its row versions.
+
+Says nothing about fields; `api` decides what may be written and `database` keeps it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from connector.exact_sandbox.dates import stored_instant
+from connector.exact_sandbox.entities import DELETED_TYPES
+from connector.exact_sandbox.numbers import guid
+from connector.exact_sandbox.rows import TABLES, USER_ID, Row
+
+KEYS = {"invoices": "InvoiceID"}
+_FIRST_TIMESTAMP = 4_000_000
+_HEADER_ONLY = ("AmountDiscount", "AmountDiscountExclVat", "AmountFCExclVat")  # [docs: PiDocs, sync page]
+
+
+def key_of(table: str) -> str:
+    """The key field of a table's rows."""
+    return KEYS.get(table, "ID")
+
+
+def timestamp_of(row: Row) -> int:
+    """The row version."""
+    value = row["Timestamp"]
+    assert isinstance(value, int)
+    return value
+
+
+@dataclass(slots=True)
+class DivisionStore:
+    """The tables of one division and its counter of row versions (unique per division, higher at each change)."""
+
+    code: int
+    counter: int = _FIRST_TIMESTAMP
+    tables: dict[str, dict[str, Row]] = field(default_factory=lambda: {name: {} for name in (*TABLES, "deleted")})
+    _lists: dict[str, list[Row]] = field(default_factory=dict)
+
+    def load(self, tables: dict[str, list[Row]]) -> None:
+        """Take a world's rows. An invoice's lines get their versions right after its header."""
+        lines: dict[Any, list[Row]] = {}
+        for row in tables["lines"]:
+            lines.setdefault(row["InvoiceID"], []).append(row)
+        for table, rows in tables.items():
+            if table == "lines":
+                continue
+            for row in rows:
+                self.put(table, row)
+                if table == "invoices":
+                    for line in lines.get(row["InvoiceID"], ()):
+                        self.put("lines", line)
+
+    def put(self, table: str, row: Row, *, timestamp: int | None = None) -> Row:
+        """Insert or replace; the row moves to the end of its stream with a new version, unless one is given."""
+        if timestamp is None:
+            self.counter += 3
+            timestamp = self.counter
+        self.counter = max(self.counter, timestamp)
+        stamped: Row = {**row, "Timestamp": timestamp}
+        key = str(stamped[key_of(table)])
+        rows = self.tables[table]
+        rows.pop(key, None)
+        rows[key] = stamped
+        self._forget(table)
+        return stamped
+
+    def remove(self, table: str, key: str, now: datetime) -> Row | None:
+        """Delete, and log it where sync/Deleted reports this kind. Returns the log row."""
+        if self.tables[table].pop(key, None) is None:
+            return None
+        self._forget(table)
+        if table not in DELETED_TYPES:
+            return None
+        log: Row = {
+            "ID": guid(self.code, "deleted", key, self.counter), "EntityType": DELETED_TYPES[table], "EntityKey": key,
+            "DeletedBy": USER_ID, "DeletedDate": stored_instant(now), "Division": self.code,
+        }  # fmt: skip
+        return self.put("deleted", log)
+
+    def take_away(self, table: str, key: str) -> None:
+        """Delete without a log row: for taking up a kept database, which has the log row itself."""
+        self.tables[table].pop(key, None)
+        self._forget(table)
+
+    def rows(self, table: str) -> list[Row]:
+        """All rows in version order. Callers do not change them."""
+        found = self._lists.get(table)
+        if found is None:
+            found = self._flat() if table == "flat" else list(self.tables[table].values())
+            self._lists[table] = found
+        return found
+
+    def get(self, table: str, key: str) -> Row | None:
+        """One row, by its key in lower case."""
+        return self.tables[table].get(key.lower())
+
+    def after(self, table: str, timestamp: int) -> list[Row]:
+        """Rows with a higher version. `flat` is the stream of invoice headers and lines."""
+        rows = self.rows(table)
+        return rows[bisect_right(rows, timestamp, key=timestamp_of) :]
+
+    def lines_of(self, invoice_id: str) -> list[Row]:
+        """The lines of an invoice, by number."""
+        return [row for row in self.rows("flat") if row["InvoiceID"] == invoice_id and row["LineNumber"]]
+
+    def reset_timestamps(self) -> None:
+        """As after a division move: every row gets a new, low version in the same order."""
+        ordered = sorted(
+            ((table, row) for table, rows in self.tables.items() for row in rows.values()),
+            key=lambda pair: timestamp_of(pair[1]),
+        )
+        self.counter = 1000
+        for rows in self.tables.values():
+            rows.clear()
+        for table, row in ordered:
+            self.put(table, row)
+
+    def _flat(self) -> list[Row]:
+        """Header rows (LineNumber 0, ID = InvoiceID [assumed]) and line rows with the header's values repeated."""
+        flat: list[Row] = []
+        headers = self.tables["invoices"]
+        for header in headers.values():
+            flat.append({**header, "ID": header["InvoiceID"], "LineNumber": 0})
+        for line in self.tables["lines"].values():
+            header = headers.get(str(line["InvoiceID"]), {})
+            flat.append({**header, **dict.fromkeys(_HEADER_ONLY), **line})
+        return sorted(flat, key=timestamp_of)
+
+    def _forget(self, table: str) -> None:
+        self._lists.pop(table, None)
+        if table in ("invoices", "lines"):
+            self._lists.pop("flat", None)
+
+
+def newest(rows: Iterable[Row]) -> int:
+    """The highest version among rows, 0 when there are none."""
+    return max((timestamp_of(row) for row in rows), default=0)
