@@ -1,0 +1,533 @@
+"""The plan: what has to change on customers' cards so that Exact mails their invoices to the upload address.
+
+Pure, from the customers and contacts as last synced. Writing to Exact, the journal and putting a main contact back
+are the use cases' affair.
+
+Plans as JSON follow interfaces.md, `setup plan --json`; `before` and `after` have Exact's own field names.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import TypeVar
+
+from connector.customer import Contact, ContactId, Customer, CustomerId, Division
+from connector.errors import WrongUsage
+from connector.identifiers import KvkStatus, check_kvk
+
+PLAN_FILE_VERSION = 1
+WRITES_PER_CHECK = 60
+"""design.md section 4: accounts and contacts are read back (two calls) after at most so many writes."""
+CALLS_PER_CHECK = 2
+
+PEPPOL = 32
+POSTBOX = 4
+"""Values of `InvoicingMethod` (exact-online-api.md 4.1)."""
+INVOICE_MAILBOXES = frozenset(
+    ["factuur", "facturen", "facturatie", "invoice", "invoices", "crediteuren", "administratie", "ap", "boekhouding"]
+)
+"""Local parts of addresses that somebody made for invoices (design.md section 4)."""
+
+
+class Action(StrEnum):
+    """What a change does."""
+
+    CREATE_CONTACT = "create_contact"
+    UPDATE_CONTACT = "update_contact"
+    SET_INVOICING = "set_invoicing"
+    SET_KVK = "set_kvk"
+
+
+class SkipReason(StrEnum):
+    """Why a customer is left alone."""
+
+    NOT_A_CUSTOMER = "not_a_customer"
+    BLOCKED = "blocked"
+    ENDED = "ended"
+    INVOICED_TO_OTHER_ACCOUNT = "invoiced_to_other_account"
+    USES_PEPPOL = "uses_peppol"
+    USES_POSTBOX = "uses_postbox"
+    HAS_OTHER_INVOICE_CONTACT = "has_other_invoice_contact"
+    ATTACHMENT_TYPE_UNKNOWN = "attachment_type_unknown"
+    CHANGED_MEANWHILE = "changed_meanwhile"
+
+
+CONFLICTS = frozenset({SkipReason.USES_PEPPOL, SkipReason.USES_POSTBOX, SkipReason.HAS_OTHER_INVOICE_CONTACT})
+"""The reasons that `--override` takes: somebody has chosen otherwise, and may choose again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The state that every customer of a division should be in."""
+
+    upload_address: str
+    """Empty when it is not configured: then every contact is still to do."""
+    contact_name: str
+    invoicing_method: int = 2
+    attachment_type: int | None = None
+    """None: neither learnt nor configured, attachment types are left alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One write to Exact."""
+
+    customer: Customer
+    action: Action
+    contact: ContactId | None = None
+    """The contact that is updated; None for what is no update of a contact."""
+    before: Mapping[str, object] | None = None
+    """None when the thing is not there yet."""
+    after: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skip:
+    """A customer that is left alone."""
+
+    customer: Customer
+    reason: SkipReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What would change in one division; in_order + to_change + skipped = customers."""
+
+    division: Division
+    changes: tuple[Change, ...] = ()
+    skips: tuple[Skip, ...] = ()
+    customers: int
+    """Every account that was looked at, also those that are no customer."""
+    in_order: int
+    to_change: int
+    skipped: int
+    api_calls_needed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepCount:
+    """How far a division is with one of the five steps of InvoiceSharing's instruction.
+
+    For steps 2 to 4: done + to_do + skipped + conflict = accounts.
+    """
+
+    step: int
+    key: str
+    done: int
+    to_do: int
+    skipped: int = 0
+    conflict: int = 0
+
+
+def plan(
+    customers: Iterable[Customer],
+    contacts: Iterable[Contact],
+    wanted: Wanted,
+    *,
+    today: date,
+    overrides: frozenset[str] = frozenset(),
+    only: frozenset[str] | None = None,
+    division: Division | None = None,
+) -> Plan:
+    """Work out what has to change, customer by customer in the order of their codes.
+
+    Args:
+        contacts: Of all customers, in any order.
+        overrides: Words of `CONFLICTS` that do not count this time.
+        only: Codes of the customers to look at; the others are not even counted.
+        division: Needed only where there may be no customers at all.
+
+    Raises:
+        ValueError: Neither customers nor a division.
+    """
+    by_customer, everybody = _by_customer(contacts), tuple(customers)
+    if division is None:
+        if not everybody:
+            raise ValueError("no customers: say for which division")
+        division = everybody[0].division
+    chosen = sorted((c for c in everybody if only is None or c.code in only), key=lambda c: (len(c.code), c.code))
+    changes: list[Change] = []
+    skips: list[Skip] = []
+    to_change = writes = 0
+    for customer in chosen:
+        theirs = by_customer.get(customer.id, ())
+        reason, needed = _judge(customer, theirs, wanted, today, overrides)
+        if reason is not None:
+            skips.append(Skip(customer=customer, reason=reason))
+        elif needed:
+            to_change += 1
+            changes += needed
+            writes += len(needed)
+            if needed[0].action is Action.CREATE_CONTACT and not theirs:
+                writes += 1  # the first contact becomes the main contact: one more PUT takes that back
+    return Plan(
+        division=division,
+        changes=tuple(changes),
+        skips=tuple(skips),
+        customers=len(chosen),
+        in_order=len(chosen) - to_change - len(skips),
+        to_change=to_change,
+        skipped=len(skips),
+        api_calls_needed=calls_needed(writes),
+    )
+
+
+def calls_needed(writes: int) -> int:
+    """Count the calls to Exact that so many writes take: they, and the bulk checks before, between and after.
+
+    >>> calls_needed(0), calls_needed(30), calls_needed(61)
+    (0, 34, 67)
+    """
+    if writes == 0:
+        return 0
+    checks = 1 + -(-writes // WRITES_PER_CHECK)
+    return writes + CALLS_PER_CHECK * checks
+
+
+def is_set_up(customer: Customer, contacts: Iterable[Contact], wanted: Wanted) -> bool:
+    """Say whether Exact mails this customer's invoices to the upload address, as far as the card tells.
+
+    Args:
+        contacts: This customer's, or everybody's.
+    """
+    theirs = tuple(contact for contact in contacts if contact.customer == customer.id)
+    return bool(wanted.upload_address) and not _needed(customer, theirs, wanted)
+
+
+def count_steps(
+    customers: Iterable[Customer],
+    contacts: Iterable[Contact],
+    wanted: Wanted,
+    *,
+    today: date,
+    kvk_done: int,
+    kvk_to_do: int,
+    finished: int,
+    open_invoices: int,
+) -> tuple[StepCount, ...]:
+    """Count the five steps, for `setup status`.
+
+    Args:
+        kvk_done: Customers whose KvK number is fine, as the audit counts them; `kvk_to_do` those whose number is
+            missing or invalid. All other accounts need none and count as skipped.
+        finished: Invoices that Exact finished since the division was connected (step 5).
+        open_invoices: Invoices that still stand open in Exact (Status 20).
+    """
+    everybody = tuple(customers)
+    by_customer = _by_customer(contacts)
+    counts = {step: dict.fromkeys(("done", "to_do", "skipped", "conflict"), 0) for step in (2, 4)}
+    for customer in everybody:
+        theirs = by_customer.get(customer.id, ())
+        out, conflict = _out_of_reach(customer, today), _conflict(customer, theirs, wanted, frozenset())
+        actions = {change.action for change in _needed(customer, theirs, wanted)}
+        for step, open_actions in ((2, _CONTACT_ACTIONS), (4, {Action.SET_INVOICING})):
+            done = not actions & open_actions
+            word = "skipped" if out else "done" if done else "conflict" if conflict else "to_do"
+            counts[step][word] += 1
+    has_address = int(bool(wanted.upload_address))
+    return (
+        StepCount(step=1, key="upload_address", done=has_address, to_do=1 - has_address),
+        StepCount(step=2, key="contact", **counts[2]),
+        StepCount(step=3, key="kvk", done=kvk_done, to_do=kvk_to_do, skipped=len(everybody) - kvk_done - kvk_to_do),
+        StepCount(step=4, key="invoicing", **counts[4]),
+        StepCount(step=5, key="sent", done=finished, to_do=open_invoices),
+    )
+
+
+_CONTACT_ACTIONS = {Action.CREATE_CONTACT, Action.UPDATE_CONTACT}
+
+
+def _by_customer(contacts: Iterable[Contact]) -> dict[CustomerId, tuple[Contact, ...]]:
+    found: dict[CustomerId, list[Contact]] = {}
+    for contact in contacts:
+        found.setdefault(contact.customer, []).append(contact)
+    return {customer: tuple(theirs) for customer, theirs in found.items()}
+
+
+def _judge(
+    customer: Customer, contacts: Sequence[Contact], wanted: Wanted, today: date, overrides: frozenset[str]
+) -> tuple[SkipReason | None, list[Change]]:
+    """Give the reason to skip a customer, or the changes it needs; neither when it is in order."""
+    if reason := _out_of_reach(customer, today):
+        return reason, []
+    needed = _needed(customer, contacts, wanted)
+    if needed and (reason := _conflict(customer, contacts, wanted, overrides)):
+        return reason, []
+    return None, needed
+
+
+def _out_of_reach(customer: Customer, today: date) -> SkipReason | None:
+    """Name what no override helps against."""
+    if customer.status != "C":
+        return SkipReason.NOT_A_CUSTOMER
+    if customer.blocked:
+        return SkipReason.BLOCKED
+    if customer.ends_on is not None and customer.ends_on < today:
+        return SkipReason.ENDED
+    if customer.invoice_account not in (None, customer.id):
+        return SkipReason.INVOICED_TO_OTHER_ACCOUNT
+    return None
+
+
+def _conflict(
+    customer: Customer, contacts: Iterable[Contact], wanted: Wanted, overrides: frozenset[str]
+) -> SkipReason | None:
+    """Name the choice that somebody made already, unless it is overridden."""
+    found = []
+    if customer.invoicing_method == PEPPOL != wanted.invoicing_method:
+        found.append(SkipReason.USES_PEPPOL)
+    if customer.invoicing_method == POSTBOX != wanted.invoicing_method:
+        found.append(SkipReason.USES_POSTBOX)
+    if any(_is_for_invoices(contact) and not _is_ours(contact, wanted) for contact in contacts):
+        found.append(SkipReason.HAS_OTHER_INVOICE_CONTACT)
+    return next((reason for reason in found if reason.value not in overrides), None)
+
+
+def _is_for_invoices(contact: Contact) -> bool:
+    local_part = contact.email.strip().casefold().partition("@")[0]
+    return local_part.partition("+")[0] in INVOICE_MAILBOXES
+
+
+def _has_address(contact: Contact, wanted: Wanted) -> bool:
+    address = wanted.upload_address.strip().casefold()
+    return address != "" and contact.email.strip().casefold() == address
+
+
+def _is_ours(contact: Contact, wanted: Wanted) -> bool:
+    """Recognise our contact by its address, by an older address at the same domain, or by its name."""
+    domain = wanted.upload_address.strip().casefold().rpartition("@")[2]
+    names = {contact.full_name, f"{contact.first_name} {contact.last_name}"}
+    return (
+        _has_address(contact, wanted)
+        or contact.email.strip().casefold().endswith(f"@{domain}")
+        or _words(wanted.contact_name) in {_words(name) for name in names}
+    )
+
+
+def _words(name: str) -> str:
+    return " ".join(name.casefold().split())
+
+
+def _needed(customer: Customer, contacts: Iterable[Contact], wanted: Wanted) -> list[Change]:
+    """List the changes that bring a card into the wanted state: the contact first, then the invoicing method."""
+    changes = []
+    if contact := _needed_contact(customer, contacts, wanted):
+        changes.append(contact)
+    fields: dict[str, tuple[int | None, int | None]] = {
+        "InvoicingMethod": (customer.invoicing_method, wanted.invoicing_method)
+    }
+    if wanted.attachment_type is not None:
+        fields["InvoiceAttachmentType"] = (customer.attachment_type, wanted.attachment_type)
+    differing = {name: pair for name, pair in fields.items() if pair[0] != pair[1]}
+    if differing:
+        changes.append(
+            Change(
+                customer=customer,
+                action=Action.SET_INVOICING,
+                before={name: now for name, (now, _) in differing.items()},
+                after={name: then for name, (_, then) in differing.items()},
+            )
+        )
+    return changes
+
+
+def _needed_contact(customer: Customer, contacts: Iterable[Contact], wanted: Wanted) -> Change | None:
+    """Say what our contact needs; of several outdated ones the first is updated, the rest is left alone.
+
+    A name that was changed by hand is kept: invoices go by the address.
+    """
+    ours = sorted((c for c in contacts if _is_ours(c, wanted)), key=lambda c: (c.is_main, c.id))
+    if any(_has_address(contact, wanted) for contact in ours):
+        return None
+    if ours:
+        return Change(
+            customer=customer,
+            action=Action.UPDATE_CONTACT,
+            contact=ours[0].id,
+            before={"Email": ours[0].email},
+            after={"Email": wanted.upload_address},
+        )
+    first_name, _, last_name = " ".join(wanted.contact_name.split()).rpartition(" ")
+    after = {"FirstName": first_name, "LastName": last_name, "Email": wanted.upload_address}
+    return Change(
+        customer=customer,
+        action=Action.CREATE_CONTACT,
+        after={name: value for name, value in after.items() if value},
+    )
+
+
+def plan_as_json(plan: Plan) -> dict[str, object]:
+    """Give a plan the shape of `setup plan --json`; `contact` is added, so that a plan file can be applied."""
+    return {
+        "division": plan.division,
+        "changes": [
+            {
+                "customer": _customer_as_json(change.customer),
+                "action": change.action.value,
+                "contact": change.contact,
+                "before": None if change.before is None else dict(change.before),
+                "after": dict(change.after),
+            }
+            for change in plan.changes
+        ],
+        "skipped": [{"customer": _customer_as_json(s.customer), "reason": s.reason.value} for s in plan.skips],
+        "summary": {name: getattr(plan, name) for name in _SUMMARY},
+    }
+
+
+def plans_as_file(plans: Iterable[Plan]) -> dict[str, object]:
+    """Give what a plan file holds."""
+    return {"version": PLAN_FILE_VERSION, "plans": [plan_as_json(plan) for plan in plans]}
+
+
+def plans_from_file(data: object) -> tuple[Plan, ...]:
+    """Read what a plan file holds, after `json.loads`.
+
+    Raises:
+        WrongUsage: It is no plan file, or of another version; the message names the place.
+    """
+    entry = _Entry(data, "the plan file")
+    version = entry.count("version")
+    if version != PLAN_FILE_VERSION:
+        raise WrongUsage(f"the plan file has version {version}, known is {PLAN_FILE_VERSION}", hint=_MAKE_A_NEW_ONE)
+    plans = tuple(_read_plan(plan) for plan in entry.entries("plans"))
+    if len({plan.division for plan in plans}) < len(plans):
+        raise WrongUsage("the plan file names a division twice", hint=_MAKE_A_NEW_ONE)
+    return plans
+
+
+def plan_from_json(data: object) -> Plan:
+    """Read one plan back. Its customers hold only what the plan says: id, code, name; their status is empty.
+
+    Raises:
+        WrongUsage: A key is missing, or a value of the wrong kind; the message names the place.
+    """
+    return _read_plan(_Entry(data, "the plan"))
+
+
+def step_as_json(step: StepCount) -> dict[str, object]:
+    """Give one step the shape of `setup status --json`."""
+    return {name: getattr(step, name) for name in ("step", "key", "done", "to_do", "skipped", "conflict")}
+
+
+_Word = TypeVar("_Word", bound=StrEnum)
+_SUMMARY = ("customers", "in_order", "to_change", "skipped", "api_calls_needed")
+_FIELDS: dict[Action, dict[str, type[str] | type[int]]] = {
+    Action.CREATE_CONTACT: {"FirstName": str, "LastName": str, "Email": str},
+    Action.UPDATE_CONTACT: {"FirstName": str, "LastName": str, "Email": str},
+    Action.SET_INVOICING: {"InvoicingMethod": int, "InvoiceAttachmentType": int},
+    Action.SET_KVK: {"ChamberOfCommerce": str},
+}
+"""What each action may write, and nothing else: a plan file can be edited, Exact's other fields are not ours."""
+_MAKE_A_NEW_ONE = "make a new one: connector setup plan --out FILE"
+
+
+class _Entry:
+    """A JSON object with the place it came from, for messages."""
+
+    def __init__(self, data: object, place: str) -> None:
+        if not isinstance(data, dict):
+            raise WrongUsage(f"{place} is not an object", hint=_MAKE_A_NEW_ONE)
+        self.data: dict[str, object] = data
+        self.place = place
+
+    def wrong(self, what: str) -> WrongUsage:
+        return WrongUsage(f"{self.place}: {what}", hint=_MAKE_A_NEW_ONE)
+
+    def text(self, key: str) -> str:
+        value = self.data.get(key)
+        if not isinstance(value, str):
+            raise self.wrong(f"{key} is missing" if key not in self.data else f"{key} is not a text")
+        return value
+
+    def count(self, key: str) -> int:
+        value = self.data.get(key)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise self.wrong(f"{key} is missing" if key not in self.data else f"{key} is not a whole number")
+        return value
+
+    def entry(self, key: str) -> "_Entry":
+        if key not in self.data:
+            raise self.wrong(f"{key} is missing")
+        return _Entry(self.data[key], f"{self.place}, {key}")
+
+    def entries(self, key: str) -> "list[_Entry]":
+        values = self.data.get(key)
+        if not isinstance(values, list):
+            raise self.wrong(f"{key} is missing" if key not in self.data else f"{key} is not a list")
+        return [_Entry(value, f"{self.place}, {key} {place}") for place, value in enumerate(values, start=1)]
+
+    def word(self, key: str, words: type[_Word]) -> _Word:
+        text = self.text(key)
+        if text not in {word.value for word in words}:
+            raise self.wrong(f"{key} {text!r} is unknown")
+        return words(text)
+
+
+def _read_plan(entry: _Entry) -> Plan:
+    division, summary = Division(entry.count("division")), entry.entry("summary")
+    counts = {name: summary.count(name) for name in _SUMMARY}
+    if counts["in_order"] + counts["to_change"] + counts["skipped"] != counts["customers"]:
+        raise summary.wrong("in_order, to_change and skipped are not customers together")
+    return Plan(
+        division=division,
+        changes=tuple(_read_change(change, division) for change in entry.entries("changes")),
+        skips=tuple(
+            Skip(customer=_read_customer(skip, division), reason=skip.word("reason", SkipReason))
+            for skip in entry.entries("skipped")
+        ),
+        **counts,
+    )
+
+
+def _read_change(entry: _Entry, division: Division) -> Change:
+    action = entry.word("action", Action)
+    after = _read_fields(entry, "after", action)
+    if not after:
+        raise entry.wrong("after is empty")
+    is_update = action is Action.UPDATE_CONTACT
+    before = None if entry.data.get("before") is None else _read_fields(entry, "before", action)
+    if action is Action.CREATE_CONTACT:
+        if before is not None:
+            raise entry.wrong("before is given for a contact that is not there yet")
+        if not {"LastName", "Email"} <= after.keys():
+            raise entry.wrong("after needs LastName and Email")
+    elif before is None or before.keys() != after.keys():
+        raise entry.wrong("before and after do not have the same fields")
+    if action is Action.SET_KVK and check_kvk(str(after["ChamberOfCommerce"])).status is not KvkStatus.OK:
+        raise entry.wrong("ChamberOfCommerce is no KvK number")
+    return Change(
+        customer=_read_customer(entry, division),
+        action=action,
+        contact=ContactId(entry.text("contact")) if is_update else None,
+        before=before,
+        after=after,
+    )
+
+
+def _read_fields(entry: _Entry, key: str, action: Action) -> dict[str, object]:
+    fields = entry.entry(key)
+    known = _FIELDS[action]
+    for name, value in fields.data.items():
+        if name not in known:
+            raise fields.wrong(f"{name!r} is not a field of {action.value}")
+        empty = value is None and key == "before"
+        if not empty and (not isinstance(value, known[name]) or isinstance(value, bool)):
+            raise fields.wrong(f"{name} is not {'a text' if known[name] is str else 'a whole number'}")
+    return dict(fields.data)
+
+
+def _read_customer(entry: _Entry, division: Division) -> Customer:
+    customer = entry.entry("customer")
+    return Customer(
+        division=division,
+        id=CustomerId(customer.text("id")),
+        code=customer.text("code"),
+        name=customer.text("name"),
+        status="",
+    )
+
+
+def _customer_as_json(customer: Customer) -> dict[str, str]:
+    return {"id": customer.id, "code": customer.code, "name": customer.name}

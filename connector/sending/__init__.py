@@ -1,0 +1,1 @@
+"""Handing invoices and notices over: the channels and the mails they send."""

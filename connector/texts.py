@@ -1,0 +1,384 @@
+"""Dutch and English wording: why an invoice waits and what to do about it, and the mails about invoices.
+
+Written for an accountant, not for a system manager. When a mail goes out, and to whom, is decided elsewhere.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+LANGUAGES = ("nl", "en")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReasonText:
+    """A reason in words: a few words, what is the matter, and what to do about it."""
+
+    title: str
+    explanation: str
+    remedy: str
+
+
+_RELEASE_NL = "Geef de factuur daarna vrij met: connector invoices release {id}"
+_RELEASE_EN = "Then release the invoice with: connector invoices release {id}"
+_RETRY_NL = "Probeer het daarna opnieuw met: connector invoices retry {id}"
+_RETRY_EN = "Then try again with: connector invoices retry {id}"
+
+_REASONS: dict[str, dict[str, tuple[str, str, str]]] = {
+    "without_kvk": {
+        "nl": (
+            "Geen geldig KvK-nummer",
+            "Op de relatiekaart van deze Nederlandse organisatie staat geen geldig KvK-nummer; daarom is niet zeker "
+            "bij wie de factuur hoort.",
+            "Open in Exact Online de relatie en vul bij KvK-nummer de acht cijfers in. " + _RETRY_NL,
+        ),
+        "en": (
+            "No valid KvK number",
+            "The card of this Dutch organisation has no valid KvK number, so it is not certain whose invoice this is.",
+            "Open the customer in Exact Online and enter the eight digits of its KvK number. " + _RETRY_EN,
+        ),
+    },
+    "no_address": {
+        "nl": (
+            "Geen e-mailadres",
+            "Er is geen bruikbaar e-mailadres bekend om deze factuur naartoe te sturen.",
+            "Vul in Exact Online op de relatiekaart één geldig e-mailadres in. " + _RETRY_NL
+            + " Of wijs zelf een ontvanger aan met: connector invoices release {id} --to ONTVANGER",
+        ),
+        "en": (
+            "No e-mail address",
+            "No usable e-mail address is known to send this invoice to.",
+            "Enter one valid e-mail address on the customer's card in Exact Online. " + _RETRY_EN
+            + " Or name a recipient yourself with: connector invoices release {id} --to RECIPIENT",
+        ),
+    },
+    "unknown_recipient": {
+        "nl": (
+            "Ontvanger onbekend",
+            "Deze ontvanger staat niet in de lijst van ontvangers, en volgens de instellingen wacht een factuur dan.",
+            "Voeg de ontvanger toe met: connector recipients add. " + _RETRY_NL,
+        ),
+        "en": (
+            "Recipient unknown",
+            "This recipient is not in the directory, and by the settings such an invoice waits.",
+            "Add the recipient with: connector recipients add. " + _RETRY_EN,
+        ),
+    },
+    "kvk_differs": {
+        "nl": (
+            "Twee verschillende KvK-nummers",
+            "Op de factuur staat voor de klant een ander KvK-nummer dan op de relatiekaart.",
+            "Ga na welk nummer juist is. Verbeter zo nodig het KvK-nummer op de relatiekaart in Exact Online. "
+            + _RETRY_NL + " Is de factuur zelf onjuist, maak dan een nieuwe.",
+        ),
+        "en": (
+            "Two different KvK numbers",
+            "The invoice gives another KvK number for the customer than the customer's card.",
+            "Find out which number is right and, where needed, correct the KvK number on the card in Exact Online. "
+            + _RETRY_EN + " If the invoice itself is wrong, make a new one.",
+        ),
+    },
+    "own_number": {
+        "nl": (
+            "Uw eigen KvK-nummer bij de klant",
+            "Bij de klant staat het KvK-nummer van de afzender zelf; de factuur zou bij uzelf terechtkomen.",
+            "Vervang op de relatiekaart in Exact Online uw eigen KvK-nummer door dat van de klant. " + _RETRY_NL,
+        ),
+        "en": (
+            "Your own KvK number with the customer",
+            "The customer has the KvK number of the sender itself; the invoice would come back to you.",
+            "Replace your own KvK number on the card in Exact Online by the customer's. " + _RETRY_EN,
+        ),
+    },
+    "ambiguous_recipient": {
+        "nl": (
+            "Meer dan één ontvanger",
+            "In de lijst van ontvangers staat hetzelfde nummer bij verschillende ontvangers.",
+            "Bekijk de lijst met: connector recipients list, en verwijder de onjuiste regel. " + _RETRY_NL,
+        ),
+        "en": (
+            "More than one recipient",
+            "The directory has the same number for different recipients.",
+            "Look at the list with: connector recipients list, and remove the wrong line. " + _RETRY_EN,
+        ),
+    },
+    "number_conflict": {
+        "nl": (
+            "Factuurnummer al gebruikt",
+            "Er is al een factuur met dit nummer ontvangen, met een andere inhoud.",
+            "Vergelijk beide facturen. Hoort deze wel verstuurd te worden, geef hem dan vrij met: "
+            "connector invoices release {id}. Maak anders een factuur met een nieuw nummer.",
+        ),
+        "en": (
+            "Invoice number used before",
+            "An invoice with this number has come in before, with other contents.",
+            "Compare the two. If this one should be sent, release it with: connector invoices release {id}. "
+            "Otherwise make an invoice with a new number.",
+        ),
+    },
+    "totals_differ": {
+        "nl": (
+            "Totalen sluiten niet aan",
+            "De regels en de btw van deze factuur geven samen een ander totaal dan Exact Online zelf noemt.",
+            "Controleer in Exact Online de regels, kortingen en btw-codes van deze factuur. " + _RETRY_NL,
+        ),
+        "en": (
+            "Totals do not agree",
+            "The lines and the VAT of this invoice add up to another total than Exact Online itself gives.",
+            "Check the lines, discounts and VAT codes of this invoice in Exact Online. " + _RETRY_EN,
+        ),
+    },
+    "fact_missing": {
+        "nl": (
+            "Verplicht gegeven ontbreekt",
+            "In Exact Online ontbreekt een gegeven dat op elke e-factuur moet staan.",
+            "Vul in Exact Online aan wat hieronder bij Bijzonderheid staat. " + _RETRY_NL,
+        ),
+        "en": (
+            "A mandatory fact is missing",
+            "A fact that every e-invoice must have is missing in Exact Online.",
+            "Complete in Exact Online what stands below as the detail. " + _RETRY_EN,
+        ),
+    },
+    "fatal_findings": {
+        "nl": (
+            "De e-factuur is niet geldig",
+            "De e-factuur voldoet niet aan de regels; de ontvanger zou haar weigeren.",
+            "Bekijk de bevindingen met: connector invoices show {id}. Verbeter de factuur in het programma waarin "
+            "zij is gemaakt en verstuur haar opnieuw.",
+        ),
+        "en": (
+            "The e-invoice is not valid",
+            "The e-invoice breaks the rules; the recipient would refuse it.",
+            "See the findings with: connector invoices show {id}. Correct the invoice in the program that made it "
+            "and send it again.",
+        ),
+    },
+    "unreadable": {
+        "nl": (
+            "Het bestand is niet te lezen",
+            "Dit bestand is beschadigd, of is geen e-factuur die wij kunnen lezen.",
+            "Maak het bestand opnieuw in het programma waarin het is gemaakt en verstuur het nog eens.",
+        ),
+        "en": (
+            "The file cannot be read",
+            "This file is damaged, or is no e-invoice that we can read.",
+            "Make the file again in the program that made it, and send it once more.",
+        ),
+    },
+    "delivery_uncertain": {
+        "nl": (
+            "Onzeker of de factuur is aangekomen",
+            "De verbinding viel weg tijdens het versturen. De factuur kan zijn aangekomen; daarom versturen wij haar "
+            "niet vanzelf nog eens.",
+            "Vraag de ontvanger of de factuur er is. Zo ja: connector invoices settle {id} --delivered. "
+            "Zo nee: connector invoices retry {id}",
+        ),
+        "en": (
+            "Not certain whether the invoice arrived",
+            "The connection dropped while the invoice was being sent. It may have arrived, so we do not send it again "
+            "by ourselves.",
+            "Ask the recipient whether it is there. If so: connector invoices settle {id} --delivered. "
+            "If not: connector invoices retry {id}",
+        ),
+    },
+    "delivery_failed": {
+        "nl": (
+            "Versturen is mislukt",
+            "De mailserver heeft de factuur geweigerd, of was dagenlang niet te bereiken.",
+            "Controleer het e-mailadres van de ontvanger en verbeter het in Exact Online of in de lijst van "
+            "ontvangers. " + _RETRY_NL,
+        ),
+        "en": (
+            "Sending failed",
+            "The mail server refused the invoice, or could not be reached for days.",
+            "Check the recipient's e-mail address, and correct it in Exact Online or in the directory. " + _RETRY_EN,
+        ),
+    },
+    "held_by_rule": {
+        "nl": (
+            "Tegengehouden door een instelling",
+            "Volgens de instellingen van deze administratie worden facturen nu niet verstuurd.",
+            "Moet deze factuur toch weg? Pas de instelling routing.deliver aan. " + _RELEASE_NL,
+        ),
+        "en": (
+            "Held by a setting",
+            "By the settings of this administration invoices are not sent now.",
+            "Should this one go all the same? Change the setting routing.deliver. " + _RELEASE_EN,
+        ),
+    },
+    "delivered_by_invoicesharing": {
+        "nl": (
+            "InvoiceSharing bezorgt deze factuur",
+            "Exact Online mailt de facturen van deze klant naar InvoiceSharing, die ze bezorgt.",
+            "U hoeft niets te doen.",
+        ),
+        "en": (
+            "InvoiceSharing delivers this invoice",
+            "Exact Online mails this customer's invoices to InvoiceSharing, which delivers them.",
+            "Nothing to do.",
+        ),
+    },
+    "history": {
+        "nl": (
+            "Van vóór de startdatum",
+            "Deze factuur is van vóór de startdatum; zij wordt bewaard en niet verstuurd.",
+            "U hoeft niets te doen.",
+        ),
+        "en": (
+            "From before the start date",
+            "This invoice is from before the start date; it is kept and not sent.",
+            "Nothing to do.",
+        ),
+    },
+}  # fmt: skip
+REASONS = frozenset(_REASONS)
+"""Every word that `reason_text` knows."""
+
+_MONTHS = {
+    "nl": (
+        "januari", "februari", "maart", "april", "mei", "juni",
+        "juli", "augustus", "september", "oktober", "november", "december",
+    ),
+    "en": (
+        "January", "February", "March", "April", "May", "June",
+        "July", "August", "September", "October", "November", "December",
+    ),
+}  # fmt: skip
+_INVOICE_MAIL = {
+    "nl": {
+        "invoice": "Factuur",
+        "credit_note": "Creditfactuur",
+        "subject": "{kind} {number} van {seller}",
+        "opening": "Geachte heer, mevrouw,\n\nBijgaand ontvangt u {kind} {number} van {seller}.",
+        "amount": "Bedrag: {amount}",
+        "due": "Te betalen vóór of op: {due}",
+        "closing": "De factuur is bijgevoegd als e-factuur (XML), voor uw boekhoudprogramma{pdf}.\n\n"
+        "Met vriendelijke groet,\n{seller}",
+        "pdf": ", en als pdf, om te lezen",
+    },
+    "en": {
+        "invoice": "Invoice",
+        "credit_note": "Credit note",
+        "subject": "{kind} {number} from {seller}",
+        "opening": "Dear Sir or Madam,\n\nPlease find attached {kind} {number} from {seller}.",
+        "amount": "Amount: {amount}",
+        "due": "Payable by: {due}",
+        "closing": "It is attached as an e-invoice (XML), for your bookkeeping software{pdf}.\n\n"
+        "Kind regards,\n{seller}",
+        "pdf": ", and as a PDF, to read",
+    },
+}
+_NOTICE_MAIL = {
+    "nl": {
+        "subject": "Factuur {number} vraagt uw aandacht: {title}",
+        "unnamed": "zonder nummer",
+        "text": "Geachte heer, mevrouw,\n\nFactuur {number}{customer} kan zonder u niet verder.\n\n"
+        "Reden: {title}\n{explanation}\n\n{detail}Wat kunt u doen?\n{remedy}\n\n"
+        "Dit bericht is automatisch gemaakt; u krijgt het één keer.",
+        "customer": " voor {customer}",
+        "detail": "Bijzonderheid: {detail}\n\n",
+    },
+    "en": {
+        "subject": "Invoice {number} needs your attention: {title}",
+        "unnamed": "without a number",
+        "text": "Dear Sir or Madam,\n\nInvoice {number}{customer} cannot go on without you.\n\n"
+        "Reason: {title}\n{explanation}\n\n{detail}What can you do?\n{remedy}\n\n"
+        "This message was made automatically; you get it once.",
+        "customer": " for {customer}",
+        "detail": "Detail: {detail}\n\n",
+    },
+}
+
+
+def reason_text(reason: str, language: str, *, invoice_id: str = "ID") -> ReasonText:
+    """Put a reason into words.
+
+    Args:
+        reason: One of `REASONS`.
+        language: nl or en.
+        invoice_id: Goes into the commands of the remedy; by default they are shown with ID.
+
+    Raises:
+        KeyError: An unknown reason or language: a fault of ours.
+    """
+    title, explanation, remedy = _REASONS[reason][language]
+    return ReasonText(title=title, explanation=explanation, remedy=remedy.replace("{id}", invoice_id))
+
+
+def invoice_mail(
+    *,
+    language: str,
+    number: str,
+    seller: str,
+    amount: Decimal | None,
+    currency: str,
+    due_date: date | None,
+    is_credit_note: bool = False,
+    has_pdf: bool = True,
+) -> tuple[str, str]:
+    """Give subject and text of the mail that brings an invoice to its recipient."""
+    words = _INVOICE_MAIL[language]
+    kind = words["credit_note" if is_credit_note else "invoice"]
+    number, seller = one_line(number), one_line(seller)
+    facts = []
+    if amount is not None:
+        facts.append(words["amount"].format(amount=money(amount, currency, language)))
+    if due_date is not None and not is_credit_note:
+        facts.append(words["due"].format(due=day(due_date, language)))
+    parts = [
+        words["opening"].format(kind=kind.lower(), number=number, seller=seller),
+        "\n".join(facts),
+        words["closing"].format(pdf=words["pdf"] if has_pdf else "", seller=seller),
+    ]
+    subject = words["subject"].format(kind=kind, number=number, seller=seller)
+    return subject, "\n\n".join(part for part in parts if part) + "\n"
+
+
+def notice_mail(
+    *, language: str, number: str, customer: str, reason: str, detail: str = "", invoice_id: str = "ID"
+) -> tuple[str, str]:
+    """Give subject and text of the notice that tells the sender that an invoice waits or failed, and why."""
+    words, why = _NOTICE_MAIL[language], reason_text(reason, language, invoice_id=one_line(invoice_id))
+    number = one_line(number) or words["unnamed"]
+    customer, detail = one_line(customer), one_line(detail)
+    text = words["text"].format(
+        number=number,
+        customer=words["customer"].format(customer=customer) if customer else "",
+        title=why.title,
+        explanation=why.explanation,
+        detail=words["detail"].format(detail=detail) if detail else "",
+        remedy=why.remedy,
+    )
+    return words["subject"].format(number=number, title=why.title), text + "\n"
+
+
+def one_line(text: str) -> str:
+    """Make text from outside fit for a subject or a table: no line breaks, no control characters, 200 at most.
+
+    >>> one_line("2026-1\\r\\nBcc: x@y.example")
+    '2026-1 Bcc: x@y.example'
+    """
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(printable.split())[:200]
+
+
+def money(amount: Decimal, currency: str, language: str) -> str:
+    """Write an amount as people do.
+
+    >>> money(Decimal("-48210.5"), "EUR", "nl"), money(Decimal("48210.55"), "USD", "en")
+    ('€ -48.210,50', 'USD 48,210.55')
+    """
+    figures = f"{amount:,.2f}"
+    if language == "nl":
+        figures = figures.translate({ord(","): ".", ord("."): ","})
+    return f"{'€' if currency == 'EUR' else one_line(currency)} {figures}".strip()
+
+
+def day(value: date, language: str) -> str:
+    """Write a date in words.
+
+    >>> day(date(2026, 11, 2), "nl"), day(date(2026, 11, 2), "en")
+    ('2 november 2026', '2 November 2026')
+    """
+    return f"{value.day} {_MONTHS[language][value.month - 1]} {value.year}"

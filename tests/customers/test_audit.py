@@ -1,0 +1,182 @@
+"""customers/audit.py: who needs a KvK number, what is wrong with it, and the money that hangs on it."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.customer import Customer
+from connector.customers.audit import Audit, InvoiceFact, KvkFinding, audit
+
+from .cards import TODAY, make_customer
+
+OWN = "55667788"
+
+
+def judge(*customers: Customer, own_kvk: str = OWN) -> dict[str, KvkFinding]:
+    """The findings by customer code."""
+    made = audit(customers, [], own_kvk=own_kvk, today=TODAY)
+    return {finding.customer.code: finding for finding in made.findings}
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"kvk": "KvK 2014 7376"}, "ok"),
+        ({"kvk": ""}, "missing"),
+        ({"kvk": "5807003"}, "malformed"),
+        ({"kvk": "n.v.t."}, "placeholder"),
+        ({"kvk": "NL123456782B90"}, "other_identifier"),
+        ({"kvk": OWN}, "own_number"),
+        ({"kvk": "00000001808345756000"}, "ok"),
+        ({"kvk": "", "oin": "00000001808345756000"}, "ok"),
+        ({"kvk": "5807003", "oin": "00000001808345756000"}, "malformed"),
+        ({"kvk": "", "country": "BE"}, "not_applicable"),
+        ({"kvk": "20147376", "country": "DE"}, "not_applicable"),
+        ({"kvk": "", "country": ""}, "missing"),
+        ({"kvk": "", "name": "Mevr. J. Voorbeeld"}, "not_applicable"),
+        ({"kvk": "geen", "name": "Fam. Voorbeeld"}, "not_applicable"),
+        ({"kvk": "20147376", "name": "De heer Voorbeeld"}, "ok"),
+        ({"kvk": "", "name": "Dhr. Voorbeeld", "vat_number": "NL123456782B90"}, "missing"),
+        ({"kvk": "", "name": "Familiehotel Voorbeeld"}, "missing"),
+        ({"kvk": "", "name": "Dhr/Mevr Voorbeeld"}, "not_applicable"),
+        ({"kvk": "", "name": "Mw Voorbeeld"}, "not_applicable"),
+    ],
+)
+def test_status(fields: dict[str, Any], status: str) -> None:
+    """Each kind of card gets the word of interfaces.md."""
+    findings = judge(make_customer("6", **fields))
+
+    assert findings["6"].status == status
+
+
+def test_safe_repair_is_proposed() -> None:
+    """A number that lost its leading zero comes with the number that was meant."""
+    findings = judge(make_customer("6", kvk="5807003"))
+
+    assert findings["6"].proposal == "05807003"
+
+
+def test_shared_number_names_the_others() -> None:
+    """One number on several cards is told on each, with the codes of the others, also when it is inside an OIN."""
+    findings = judge(
+        make_customer("1", kvk="20147376"),
+        make_customer("12", kvk="00000003201473760000"),
+        make_customer("3", kvk="20147377"),
+    )
+
+    assert {code: finding.status.value for code, finding in findings.items()} == {
+        "1": "duplicate",
+        "12": "duplicate",
+        "3": "ok",
+    }
+    assert (findings["1"].detail_en, findings["12"].detail_nl) == ("also on customer 12", "ook bij relatie 1")
+
+
+@pytest.mark.parametrize("fields", [{"blocked": True}, {"status": "P"}, {"ends_on": date(2026, 11, 1)}])
+def test_inactive_customers_do_not_count(fields: dict[str, Any]) -> None:
+    """Who gets no invoices any more is neither counted nor a double of somebody else."""
+    findings = judge(make_customer("1", kvk="20147376"), make_customer("2", kvk="20147376", **fields))
+
+    assert {code: finding.status.value for code, finding in findings.items()} == {"1": "ok"}
+
+
+def test_foreign_customer_is_no_double() -> None:
+    """Eight digits on a foreign card mean nothing here."""
+    findings = judge(make_customer("1", kvk="20147376"), make_customer("2", kvk="20147376", country="BE"))
+
+    assert findings["1"].status == "ok"
+
+
+def test_no_own_number_no_own_number() -> None:
+    """Without a KvK number of the division, an empty field is missing and not the own number."""
+    assert judge(make_customer("1", kvk=""), own_kvk="")["1"].status == "missing"
+
+
+def at_risk() -> Audit:
+    """Two customers at risk and a good one; the window of twelve months begins on 3 November 2025."""
+    missing, wrong, good = make_customer("10"), make_customer("9", kvk="1"), make_customer("8", kvk="20147376")
+    facts = [
+        InvoiceFact(customer=missing.id, date=date(2025, 11, 3), amount=Decimal("121.00")),
+        InvoiceFact(customer=missing.id, date=date(2025, 11, 2), amount=Decimal("1000.00")),
+        InvoiceFact(customer=missing.id, date=TODAY, amount=Decimal("-21.50")),
+        InvoiceFact(customer=wrong.id, date=TODAY, amount=Decimal("99.50")),
+        InvoiceFact(customer=good.id, date=TODAY, amount=Decimal("5000.00")),
+        InvoiceFact(customer=wrong.id, date=TODAY + timedelta(days=1), amount=Decimal("7.00")),
+    ]
+    return audit([missing, wrong, good], facts, own_kvk=OWN, today=TODAY)
+
+
+def test_money_at_risk() -> None:
+    """Twelve months of invoices of customers without a good number count; a credit note takes off."""
+    summary = at_risk().summary
+
+    assert (summary.customers, summary.ok, summary.missing, summary.invalid) == (3, 1, 1, 1)
+    assert (summary.invoices_at_risk, summary.amount_at_risk) == (3, Decimal("199.00"))
+
+
+def test_sorted_by_money_then_code() -> None:
+    """Of equal amounts the lower code comes first, and who is fine comes last."""
+    findings = at_risk().findings
+
+    assert [(f.customer.code, f.amount_12m) for f in findings] == [
+        ("9", Decimal("99.50")),
+        ("10", Decimal("99.50")),
+        ("8", Decimal("5000.00")),
+    ]
+
+
+def test_most_money_comes_first() -> None:
+    """The customer with most at risk stands at the top."""
+    little, much = make_customer("1"), make_customer("2")
+    facts = [
+        InvoiceFact(customer=customer.id, date=TODAY, amount=Decimal(amount))
+        for customer, amount in ((little, 5), (much, 50))
+    ]
+
+    made = audit([little, much], facts, own_kvk=OWN, today=TODAY)
+
+    assert [finding.customer.code for finding in made.findings] == ["2", "1"]
+
+
+def test_last_invoice_may_be_older() -> None:
+    """The last invoice is told whenever it was, though it is not at risk any more."""
+    customer = make_customer("1")
+    fact = InvoiceFact(customer=customer.id, date=date(2023, 5, 1), amount=Decimal(10))
+
+    made = audit([customer], [fact], own_kvk=OWN, today=TODAY)
+
+    assert (made.findings[0].last_invoice_date, made.findings[0].invoices_12m) == (date(2023, 5, 1), 0)
+
+
+def test_since_moves_the_window() -> None:
+    """With --since older invoices count too."""
+    customer = make_customer("1")
+    fact = InvoiceFact(customer=customer.id, date=date(2023, 5, 1), amount=Decimal(10))
+
+    made = audit([customer], [fact], own_kvk=OWN, today=TODAY, since=date(2023, 5, 1))
+
+    assert made.summary.amount_at_risk == 10
+
+
+@given(
+    st.lists(
+        st.builds(
+            make_customer,
+            code=st.integers(1, 999).map(str),
+            kvk=st.sampled_from(["", "20147376", "20147377", "5807003", "-", OWN]) | st.text(max_size=12),
+            country=st.sampled_from(["", "NL", "BE"]),
+            blocked=st.booleans(),
+        ),
+        unique_by=lambda customer: customer.code,
+    )
+)
+def test_counts_add_up(customers: list[Customer]) -> None:
+    """Whatever stands on the cards: every active customer is counted under exactly one heading."""
+    summary = audit(customers, [], own_kvk=OWN, today=TODAY).summary
+
+    parts = summary.ok + summary.missing + summary.invalid + summary.not_applicable
+    assert parts == summary.customers == sum(not customer.blocked for customer in customers)

@@ -1,0 +1,153 @@
+"""customers/report.py: the audit as JSON, csv and table."""
+
+import csv
+import io
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from connector.customer import Division
+from connector.customers.audit import AuditSummary, InvoiceFact, audit
+from connector.customers.report import DivisionAudit, as_csv, as_json, as_table, json_bytes, summary_line
+
+from .cards import TODAY, make_customer
+
+
+def report(name: str = "Smederij Verzonnen") -> list[DivisionAudit]:
+    """The audit of a division with one customer that lost a zero and one that is fine."""
+    customers = [
+        make_customer("6", name=name, postcode="1234 AB", city="Voorbeeldstad", kvk="5807003"),
+        make_customer("7", kvk="20147376"),
+    ]
+    facts = [InvoiceFact(customer=customers[0].id, date=date(2026, 10, 1), amount=Decimal("8100"))]
+    return [
+        DivisionAudit(
+            division=Division(123456),
+            name="Kantoor Voorbeeld",
+            generated_at=datetime(2026, 11, 2, 12, tzinfo=UTC),
+            audit=audit(customers, facts, own_kvk="", today=TODAY),
+        )
+    ]
+
+
+def test_json_has_the_shape_of_the_contract() -> None:
+    """Key by key what interfaces.md shows."""
+    document = as_json(report())
+
+    assert document == {
+        "divisions": [
+            {
+                "division": 123456,
+                "name": "Kantoor Voorbeeld",
+                "generated_at": "2026-11-02T12:00:00Z",
+                "summary": {
+                    "customers": 2, "ok": 1, "missing": 0, "invalid": 1, "not_applicable": 0,
+                    "invoices_at_risk": 1, "amount_at_risk": "8100.00",
+                },
+                "findings": [
+                    {
+                        "customer": {
+                            "id": "customer-6", "code": "6", "name": "Smederij Verzonnen", "country": "NL",
+                            "postcode": "1234 AB", "city": "Voorbeeldstad",
+                        },
+                        "kvk": "5807003", "status": "malformed", "detail": "7 digits; leading zero lost?",
+                        "proposal": "05807003", "last_invoice_date": "2026-10-01", "invoices_12m": 1,
+                        "amount_12m": "8100.00",
+                    }
+                ],
+            }
+        ]
+    }  # fmt: skip
+
+
+def test_json_file_reads_back() -> None:
+    """The file holds the document, letters with accents as they are."""
+    document = as_json(report("Café Verzonnen"))
+
+    content = json_bytes(document)
+
+    assert json.loads(content) == document
+    assert "Café".encode() in content
+
+
+@pytest.mark.parametrize(("everybody", "rows"), [(False, 1), (True, 2)])
+def test_all_shows_the_fine_ones_too(everybody: bool, rows: int) -> None:
+    """Without --all only those that somebody has to look at."""
+    lines = as_csv(report(), language="en", everybody=everybody).decode("utf-8-sig").splitlines()
+
+    assert len(lines) == 1 + rows
+
+
+def test_english_csv() -> None:
+    """Comma, decimal point, the columns of interfaces.md in their order, CRLF and a byte order mark."""
+    content = as_csv(report(), language="en")
+
+    assert content == (
+        b"\xef\xbb\xbfdivision,customer_code,customer_name,country,postcode,city,kvk,status,detail,proposal,"
+        b"last_invoice_date,invoices_12m,amount_12m,new_kvk\r\n"
+        b"123456,6,Smederij Verzonnen,NL,1234 AB,Voorbeeldstad,5807003,malformed,7 digits; leading zero lost?,"
+        b"05807003,2026-10-01,1,8100.00,\r\n"
+    )
+
+
+def test_dutch_csv() -> None:
+    """Semicolon, decimal comma, Dutch headings and details."""
+    rows = list(csv.reader(io.StringIO(as_csv(report(), language="nl").decode("utf-8-sig")), delimiter=";"))
+
+    assert rows[0][:3] + rows[0][-2:] == ["administratie", "relatiecode", "relatienaam", "bedrag_12m", "nieuw_kvk"]
+    assert (rows[1][8], rows[1][-2], rows[1][-1]) == ("7 cijfers; voorloopnul weggevallen?", "8100,00", "")
+
+
+def test_delimiter_can_be_told() -> None:
+    """--delimiter wins over the language."""
+    assert as_csv(report(), language="nl", delimiter="\t").count(b"\t") == 2 * 13
+
+
+@given(st.sampled_from(["=", "+", "-", "@", "\t", "\r"]), st.text(st.characters(codec="utf-8"), max_size=20))
+def test_no_cell_is_a_formula(start: str, rest: str) -> None:
+    """A name that a spreadsheet would calculate is kept, behind an apostrophe."""
+    content = as_csv(report(start + rest), language="en").decode("utf-8-sig")
+
+    rows = list(csv.reader(io.StringIO(content, newline="")))
+    assert rows[1][2] == "'" + start + rest
+
+
+def test_table_shows_names_as_they_are() -> None:
+    """A name is never read as markup, nor does it reach the terminal with control characters."""
+    console = Console(width=200, file=io.StringIO(), force_terminal=False)
+
+    console.print(as_table(report("[red]Rood[/] \x1b[31mB.V."), language="nl"))
+
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "[red]Rood[/]" in shown
+    assert "\x1b" not in shown
+    assert "onjuist" in shown
+    assert "€ 8.100,00" in shown
+
+
+@pytest.mark.parametrize(
+    ("missing", "invalid", "language", "line"),
+    [
+        (12, 5, "nl", "12 van 340 klanten missen een KvK-nummer; bij 5 klanten klopt het nummer niet. "
+         "Risico: 31 facturen van de laatste 12 maanden, € 48.210,55."),
+        (1, 1, "nl", "1 van 340 klanten mist een KvK-nummer; bij 1 klant klopt het nummer niet. "
+         "Risico: 31 facturen van de laatste 12 maanden, € 48.210,55."),
+        (12, 5, "en", "12 of 340 customers have no KvK number; 5 have one that is wrong. "
+         "At risk: 31 invoices of the last 12 months, € 48,210.55."),
+        (0, 0, "nl", "Bij alle 340 klanten is het KvK-nummer in orde of niet nodig."),
+        (0, 0, "en", "All 340 customers have a good KvK number or need none."),
+    ],
+)  # fmt: skip
+def test_summary_in_plain_words(missing: int, invalid: int, language: str, line: str) -> None:
+    """The line above the table is a sentence that an accountant understands."""
+    summary = AuditSummary(
+        customers=340, ok=323, missing=missing, invalid=invalid, not_applicable=0,
+        invoices_at_risk=31, amount_at_risk=Decimal("48210.55"),
+    )  # fmt: skip
+
+    assert summary_line(summary, language) == line

@@ -1,0 +1,390 @@
+"""customers/setup.py: which changes a card needs, who is left alone, and plan files."""
+
+import json
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.customer import CustomerId, Division
+from connector.customers.setup import (
+    Action,
+    Plan,
+    SkipReason,
+    Wanted,
+    calls_needed,
+    count_steps,
+    is_set_up,
+    plan,
+    plan_as_json,
+    plan_from_json,
+    plans_as_file,
+    plans_from_file,
+    step_as_json,
+)
+from connector.errors import WrongUsage
+
+from .cards import TODAY, make_contact, make_customer
+
+UPLOAD = "abcdefghij@uploads.is"
+
+
+def test_new_customer_gets_contact_then_method(wanted: Wanted) -> None:
+    """A card that nobody has touched needs our contact first, and then the invoicing method."""
+    customer = make_customer(invoicing_method=1)
+
+    made = plan([customer], [], wanted, today=TODAY)
+
+    assert [(c.action, c.before, c.after) for c in made.changes] == [
+        (Action.CREATE_CONTACT, None, {"FirstName": "InvoiceSharing", "LastName": "Email", "Email": UPLOAD}),
+        (Action.SET_INVOICING, {"InvoicingMethod": 1}, {"InvoicingMethod": 2}),
+    ]
+
+
+def test_one_word_is_a_last_name(wanted: Wanted) -> None:
+    """Exact wants a last name; a contact name of one word is that."""
+    wanted = replace(wanted, contact_name="Uploads")
+
+    made = plan([make_customer()], [], wanted, today=TODAY)
+
+    assert made.changes[0].after == {"LastName": "Uploads", "Email": UPLOAD}
+
+
+def test_set_up_customer_is_in_order(wanted: Wanted) -> None:
+    """Address in any case and the right method: nothing to do, whatever the contact is called by now."""
+    customer = make_customer(invoicing_method=2)
+    contact = make_contact(customer, "ABCdefghij@Uploads.IS", first_name="Iemand", last_name="Anders")
+
+    made = plan([customer], [contact], wanted, today=TODAY)
+
+    assert (made.changes, made.skips, made.in_order) == ((), (), 1)
+    assert is_set_up(customer, [contact], wanted)
+
+
+@pytest.mark.parametrize(
+    ("email", "name"), [("oud@uploads.is", ("Jip", "Voorbeeld")), ("oud@elders.example", ("invoicesharing", "EMAIL"))]
+)
+def test_outdated_contact_gets_the_address_only(wanted: Wanted, email: str, name: tuple[str, str]) -> None:
+    """Our contact with an older address is recognised by domain or name; its name is kept."""
+    customer = make_customer(invoicing_method=2)
+    contact = make_contact(customer, email, first_name=name[0], last_name=name[1])
+
+    made = plan([customer], [contact], wanted, today=TODAY)
+
+    (change,) = made.changes
+    assert (change.action, change.contact) == (Action.UPDATE_CONTACT, contact.id)
+    assert (change.before, change.after) == ({"Email": email}, {"Email": UPLOAD})
+
+
+def test_second_contact_of_ours_is_left_alone(wanted: Wanted) -> None:
+    """With the right one there, an outdated one beside it needs no change."""
+    customer = make_customer(invoicing_method=2)
+    contacts = [make_contact(customer, "oud@uploads.is", "a"), make_contact(customer, UPLOAD, "b")]
+
+    made = plan([customer], contacts, wanted, today=TODAY)
+
+    assert made.changes == ()
+
+
+def test_only_one_of_several_outdated_is_updated(wanted: Wanted) -> None:
+    """Of two outdated contacts the one that is not the main contact gets the address."""
+    customer = make_customer(invoicing_method=2)
+    contacts = [make_contact(customer, "x@uploads.is", "a", is_main=True), make_contact(customer, "y@uploads.is", "b")]
+
+    made = plan([customer], contacts, wanted, today=TODAY)
+
+    assert [change.contact for change in made.changes] == ["b"]
+
+
+def test_attachment_type_only_when_known(wanted: Wanted) -> None:
+    """Without a learnt value the attachment type is left alone; with one, only what differs is written."""
+    customer = make_customer(invoicing_method=2, attachment_type=1)
+    contact = make_contact(customer, UPLOAD)
+
+    unknown = plan([customer], [contact], wanted, today=TODAY)
+    known = plan([customer], [contact], replace(wanted, attachment_type=4097), today=TODAY)
+
+    assert unknown.changes == ()
+    assert [(c.before, c.after) for c in known.changes] == [
+        ({"InvoiceAttachmentType": 1}, {"InvoiceAttachmentType": 4097})
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"status": "P", "blocked": True}, "not_a_customer"),
+        ({"blocked": True, "ends_on": date(2020, 1, 1)}, "blocked"),
+        ({"ends_on": TODAY - timedelta(days=1), "invoicing_method": 32}, "ended"),
+        ({"invoice_account": CustomerId("other"), "invoicing_method": 32}, "invoiced_to_other_account"),
+        ({"invoicing_method": 32}, "uses_peppol"),
+        ({"invoicing_method": 4}, "uses_postbox"),
+    ],
+)
+def test_first_reason_counts(wanted: Wanted, fields: dict[str, Any], reason: str) -> None:
+    """A customer is skipped for the first reason that holds, in the order of interfaces.md."""
+    customer = make_customer(**fields)
+
+    made = plan([customer], [], wanted, today=TODAY)
+
+    assert [skip.reason for skip in made.skips] == [reason]
+    assert made.changes == ()
+
+
+@pytest.mark.parametrize("fields", [{"ends_on": TODAY}, {"invoice_account": CustomerId("customer-6")}])
+def test_not_yet_out_of_reach(wanted: Wanted, fields: dict[str, Any]) -> None:
+    """The last day still counts, and being one's own invoice account is nothing special."""
+    made = plan([make_customer(**fields)], [], wanted, today=TODAY)
+
+    assert made.to_change == 1
+
+
+@pytest.mark.parametrize(
+    ("email", "skipped"),
+    [
+        ("Facturen@klant.example", True),
+        ("administratie+exact@klant.example", True),
+        ("ap@klant.example", True),
+        ("ap.voorbeeld@klant.example", False),
+        ("jip@facturen.example", False),
+        ("", False),
+    ],
+)
+def test_other_invoice_contact_is_a_conflict(wanted: Wanted, email: str, skipped: bool) -> None:
+    """A mailbox that somebody made for invoices is not overruled; a person's address is no such mailbox."""
+    customer = make_customer()
+
+    made = plan([customer], [make_contact(customer, email)], wanted, today=TODAY)
+
+    assert [s.reason.value for s in made.skips] == (["has_other_invoice_contact"] if skipped else [])
+
+
+def test_our_own_address_is_no_conflict() -> None:
+    """An upload address that happens to be called invoices@ is ours all the same."""
+    wanted = Wanted(upload_address="invoices@uploads.is", contact_name="InvoiceSharing Email")
+    customer = make_customer(invoicing_method=1)
+
+    made = plan([customer], [make_contact(customer, "invoices@uploads.is")], wanted, today=TODAY)
+
+    assert [change.action for change in made.changes] == [Action.SET_INVOICING]
+
+
+def test_in_order_beats_a_conflict(wanted: Wanted) -> None:
+    """A customer that needs nothing is in order, whatever other mailbox it has."""
+    customer = make_customer(invoicing_method=2)
+    contacts = [make_contact(customer, UPLOAD, "a"), make_contact(customer, "factuur@klant.example", "b")]
+
+    made = plan([customer], contacts, wanted, today=TODAY)
+
+    assert (made.in_order, made.skipped) == (1, 0)
+
+
+def test_override_lets_one_conflict_pass(wanted: Wanted) -> None:
+    """An override covers the reason it names, and no other."""
+    peppol, postbox = make_customer("1", invoicing_method=32), make_customer("2", invoicing_method=4)
+
+    made = plan([peppol, postbox], [], wanted, today=TODAY, overrides=frozenset({"uses_peppol"}))
+
+    assert {change.customer.code for change in made.changes} == {"1"}
+    assert [(s.customer.code, s.reason) for s in made.skips] == [("2", SkipReason.USES_POSTBOX)]
+
+
+def test_override_does_not_reach_the_blocked(wanted: Wanted) -> None:
+    """What no choice of somebody's is, cannot be overridden."""
+    made = plan([make_customer(blocked=True)], [], wanted, today=TODAY, overrides=frozenset({"blocked"}))
+
+    assert made.changes == ()
+
+
+def test_only_named_customers_are_counted(wanted: Wanted) -> None:
+    """A plan for named customers says nothing about the others."""
+    made = plan([make_customer("1"), make_customer("2")], [], wanted, today=TODAY, only=frozenset({"2"}))
+
+    assert (made.customers, [change.customer.code for change in made.changes]) == (1, ["2", "2"])
+
+
+def test_no_customers_needs_a_division(wanted: Wanted) -> None:
+    """An empty division makes an empty plan, once it is named."""
+    made = plan([], [], wanted, today=TODAY, division=Division(7))
+
+    assert (made.division, made.customers, made.api_calls_needed) == (7, 0, 0)
+    with pytest.raises(ValueError, match="division"):
+        plan([], [], wanted, today=TODAY)
+
+
+def test_first_contact_costs_one_more_call(wanted: Wanted) -> None:
+    """Exact makes the first contact the main one, which takes a PUT to take back: 2 writes and 4 calls of checks."""
+    alone, accompanied = make_customer("1", invoicing_method=2), make_customer("2", invoicing_method=2)
+    contact = make_contact(accompanied, "jip@klant.example")
+
+    first = plan([alone], [], wanted, today=TODAY)
+    second = plan([accompanied], [contact], wanted, today=TODAY)
+
+    assert (first.api_calls_needed, second.api_calls_needed) == (2 + 4, 1 + 4)
+
+
+@pytest.mark.parametrize(("writes", "calls"), [(0, 0), (1, 5), (60, 64), (61, 67), (4000, 4136)])
+def test_calls_stay_few(writes: int, calls: int) -> None:
+    """Two calls before, two after each 60 writes, two at the end (which may be the same): design.md section 4."""
+    assert calls_needed(writes) == calls
+
+
+customers = st.lists(
+    st.builds(
+        make_customer,
+        code=st.integers(1, 10**6).map(str),
+        status=st.sampled_from("CPSA"),
+        blocked=st.booleans(),
+        invoicing_method=st.sampled_from([None, 0, 1, 2, 4, 8, 32]),
+        attachment_type=st.sampled_from([None, 1, 4097]),
+    ),
+    unique_by=lambda customer: customer.code,
+    min_size=1,
+)
+
+
+@given(customers, st.sampled_from([None, 4097]))
+def test_counts_add_up(cards: list[Any], attachment_type: int | None) -> None:
+    """Every account is in order, to change or skipped, and a plan comes back from its file as it went."""
+    wanted = Wanted(upload_address=UPLOAD, contact_name="InvoiceSharing Email", attachment_type=attachment_type)
+
+    made = plan(cards, [], wanted, today=TODAY)
+    read = plans_from_file(json.loads(json.dumps(plans_as_file([made]))))[0]
+
+    assert made.in_order + made.to_change + made.skipped == made.customers == len(cards)
+    assert made.to_change == len({change.customer.code for change in made.changes})
+    assert plan_as_json(read) == plan_as_json(made)
+
+
+def one_plan(wanted: Wanted) -> dict[str, Any]:
+    """A plan with each kind of change, as JSON."""
+    new, old = make_customer("1"), make_customer("2")
+    made = plan([new, old], [make_contact(old, "oud@uploads.is")], wanted, today=TODAY)
+    data: dict[str, Any] = json.loads(json.dumps(plan_as_json(made)))
+    return data
+
+
+def test_plan_json_has_the_shape_of_the_contract(wanted: Wanted) -> None:
+    """The keys are those of interfaces.md."""
+    data = one_plan(wanted)
+
+    assert data["changes"][0] == {
+        "customer": {"id": "customer-1", "code": "1", "name": "Bakkerij Voorbeeld 1 B.V."},
+        "action": "create_contact",
+        "contact": None,
+        "before": None,
+        "after": {"FirstName": "InvoiceSharing", "LastName": "Email", "Email": UPLOAD},
+    }
+    assert data["summary"] == {"customers": 2, "in_order": 0, "to_change": 2, "skipped": 0, "api_calls_needed": 9}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda p: p.pop("division"), "division is missing"),
+        (lambda p: p.update(division="x"), "division is not a whole number"),
+        (lambda p: p.update(changes={}), "changes is not a list"),
+        (lambda p: p.update(changes=[1]), "changes 1 is not an object"),
+        (lambda p: p["changes"][0].update(action="delete"), "action 'delete' is unknown"),
+        (lambda p: p["changes"][0]["after"].update(Blocked=1), "'Blocked' is not a field of create_contact"),
+        (lambda p: p["changes"][0]["after"].pop("Email"), "needs LastName and Email"),
+        (lambda p: p["changes"][0].update(before={"Email": ""}), "not there yet"),
+        (lambda p: p["changes"][1]["after"].update(InvoicingMethod=True), "InvoicingMethod is not a whole number"),
+        (lambda p: p["changes"][1].update(before={}), "not have the same fields"),
+        (lambda p: p["changes"][1].update(after={}), "after is empty"),
+        (lambda p: p["changes"][2].update(contact=None), "contact is not a text"),
+        (lambda p: p["changes"][2]["customer"].pop("id"), "id is missing"),
+        (lambda p: p["summary"].update(in_order=5), "not customers together"),
+        (lambda p: p.update(skipped=[{"customer": {}, "reason": "blocked"}]), "id is missing"),
+    ],
+)
+def test_spoilt_plan_is_refused(wanted: Wanted, spoil: Any, message: str) -> None:
+    """A plan that somebody edited wrongly is refused, and the message names the place."""
+    data = one_plan(wanted)
+    spoil(data)
+
+    with pytest.raises(WrongUsage, match=message):
+        plan_from_json(data)
+
+
+@pytest.mark.parametrize("number", ["n.v.t.", "123"])
+def test_set_kvk_wants_a_number(wanted: Wanted, number: str) -> None:
+    """A plan file cannot write something into the KvK field that is no KvK number."""
+    data = one_plan(wanted)
+    data["changes"][1] |= {
+        "action": "set_kvk",
+        "before": {"ChamberOfCommerce": ""},
+        "after": {"ChamberOfCommerce": number},
+    }
+
+    with pytest.raises(WrongUsage, match="no KvK number"):
+        plan_from_json(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [([], "not an object"), ({"version": 2, "plans": []}, "version 2"), ({"version": 1}, "plans is missing")],
+)
+def test_other_files_are_no_plan_files(data: object, message: str) -> None:
+    """Another file, or one of a later version, is refused."""
+    with pytest.raises(WrongUsage, match=message):
+        plans_from_file(data)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["version", "plans", "division", "changes", "skipped", "summary"]), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@given(json_values)
+def test_any_json_is_a_plan_or_wrong_usage(data: object) -> None:
+    """Nothing that is JSON breaks the reader."""
+    try:
+        plans = plans_from_file(data)
+    except WrongUsage:
+        plans = ()
+
+    assert all(isinstance(read, Plan) for read in plans)
+
+
+def test_steps_count_every_account(wanted: Wanted) -> None:
+    """Each account is done, to do, skipped or in conflict, for the contact and for the invoicing by itself."""
+    ready = make_customer("1", invoicing_method=2)
+    half = make_customer("2", invoicing_method=1)
+    peppol, blocked = make_customer("3", invoicing_method=32), make_customer("4", blocked=True)
+    contacts = [make_contact(ready, UPLOAD, "a"), make_contact(half, UPLOAD, "b")]
+
+    steps = count_steps(
+        [ready, half, peppol, blocked], contacts, wanted, today=TODAY,
+        kvk_done=1, kvk_to_do=2, finished=7, open_invoices=3,
+    )  # fmt: skip
+
+    assert [tuple(step_as_json(step).values()) for step in steps] == [
+        (1, "upload_address", 1, 0, 0, 0),
+        (2, "contact", 2, 0, 1, 1),
+        (3, "kvk", 1, 2, 1, 0),
+        (4, "invoicing", 1, 1, 1, 1),
+        (5, "sent", 7, 3, 0, 0),
+    ]
+
+
+def test_without_upload_address_nobody_is_set_up(wanted: Wanted) -> None:
+    """An address that is not configured is to do, and a contact without address is not taken for ours."""
+    wanted = replace(wanted, upload_address="")
+    customer = make_customer(invoicing_method=2)
+    contact = make_contact(customer, "")
+
+    steps = count_steps(
+        [customer], [contact], wanted, today=TODAY, kvk_done=0, kvk_to_do=1, finished=0, open_invoices=0
+    )
+
+    assert [(step.done, step.to_do) for step in steps[:2]] == [(0, 1), (0, 1)]
+    assert not is_set_up(customer, [contact], wanted)
