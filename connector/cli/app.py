@@ -1,0 +1,116 @@
+"""The program `connector`: global options, all commands, and one place where errors become lines and exit codes."""
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from connector import log
+from connector.cli import (
+    audit,
+    connect,
+    demo,
+    doctor,
+    ingest,
+    init,
+    invoices,
+    kvk,
+    recipients,
+    run,
+    sandbox,
+    setup,
+    sync,
+)
+from connector.cli.terminal import Terminal, show_error
+from connector.errors import ConnectorError, WrongUsage
+
+app = typer.Typer(
+    name="connector",
+    help="Connects Exact Online divisions to InvoiceSharing: customers set up, KvK numbers checked, every invoice "
+    "to the right recipient.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    config: Annotated[
+        Path, typer.Option("--config", envvar="CONNECTOR_CONFIG", help="The settings; see config.example.toml.")
+    ] = Path("config.toml"),
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more; show where an error came from.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Only data and errors.")] = False,
+    lang: Annotated[
+        str | None,
+        typer.Option("--lang", envvar="CONNECTOR_LANG", metavar="nl|en", help="Else nl for reports and mails."),
+    ] = None,
+) -> None:
+    """Take the options that all commands share."""
+    if lang not in {None, "nl", "en"}:
+        raise WrongUsage(f"--lang {lang} is not a language we write", hint="nl or en")
+    log.configure(verbose=verbose, quiet=quiet or not verbose)
+    context.obj = Terminal(config=config, verbose=verbose, quiet=quiet, language=lang)
+
+
+GLOBAL_OPTIONS = frozenset({"--config", "--verbose", "-v", "--quiet", "--lang"})
+
+for part in (demo, sandbox, init, connect, sync, audit, ingest, run, doctor):
+    part.register(app)
+app.add_typer(setup.app, name="setup", help="The set-up of customers' cards: plan, apply, undo, status.")
+app.add_typer(kvk.app, name="kvk", help="KvK numbers (Chamber of Commerce).")
+app.add_typer(invoices.app, name="invoices", help="What came in, what became of it and why.")
+app.add_typer(recipients.app, name="recipients", help="The directory that routing uses.")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code; never a traceback unless -v."""
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = app(args=words, standalone_mode=False, prog_name="connector")
+    except ConnectorError as error:
+        show_error(error)
+        _trace(words)
+        return error.exit_code
+    except typer.Exit as error:
+        return error.exit_code
+    except TyperException as error:  # wrong words: an unknown option, a missing argument
+        _show_wrong_words(error)
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write("stopped\n")
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except Exception as error:  # the last line of defence: a person gets a sentence, not a traceback
+        sys.stderr.write(f"error: something unforeseen happened ({type(error).__name__})\n")
+        sys.stderr.write("hint: run it again with -v in front of the command, and report what it shows\n")
+        _trace(words)
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _show_wrong_words(error: TyperException) -> None:
+    """What Typer says of the words, with the command whose help explains them; a group without a command: its help."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "connector"
+    message = getattr(error, "format_message", lambda: str(error))()
+    if message.lstrip().startswith("Usage:"):
+        sys.stderr.write(message.strip() + "\n")
+        return
+    option = message.removeprefix("No such option: ").split()[0] if message.startswith("No such option: ") else ""
+    if option in GLOBAL_OPTIONS:
+        show_error(WrongUsage(f"{option} does not go here", hint=f"it stands before the command: connector {option} …"))
+    else:
+        show_error(WrongUsage(message, hint=f"see `{command} --help`"))
+
+
+def _trace(words: list[str]) -> None:
+    if "-v" in words or "--verbose" in words:
+        traceback.print_exc()

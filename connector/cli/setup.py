@@ -1,0 +1,320 @@
+"""`connector setup`: the plan of changes to customers' cards, applying it, undoing it, and how far it is."""
+
+import json as json_module
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from connector.cli.terminal import ask, finish, note, print_json, progress, say, screen, terminal_of
+from connector.composition import Wiring
+from connector.customers import setup
+from connector.customers.setup import CONFLICTS, Plan
+from connector.errors import ConnectorError, InvalidSetting, Permanent, WrongUsage
+from connector.storage import learned
+from connector.storage.divisions import PinnedDivision
+from connector.usecases.apply_setup import SetupReport, apply_setup
+from connector.usecases.plan_setup import PlannedSetup, find_customer, plan_setup, setup_status
+from connector.usecases.undo_setup import undo_setup, undoable_steps
+
+app = typer.Typer(no_args_is_help=True)
+
+DivisionOption = Annotated[list[int] | None, typer.Option("--division", help="Only this one; may be repeated.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+@app.callback()
+def group() -> None:
+    """The set-up of customers' cards: plan, apply, undo, status."""
+
+
+@app.command("status")
+def status(context: typer.Context, division: DivisionOption = None, json: JsonOption = False) -> None:
+    """The five steps per division: done, to do, skipped, conflict."""
+    with terminal_of(context).wiring() as wiring:
+        steps = [
+            (pinned, setup_status(wiring.database, pinned.code, wiring.wanted(pinned.code), today=wiring.today))
+            for pinned in wiring.pinned(division)
+        ]
+    if json:
+        print_json(
+            {
+                "divisions": [
+                    {"division": pinned.code, "steps": [setup.step_as_json(step) for step in counts]}
+                    for pinned, counts in steps
+                ]
+            }
+        )
+        return
+    for pinned, counts in steps:
+        table = Table("step", "", "done", "to do", "skipped", "conflict", title=f"{pinned.code} {escape(pinned.name)}")
+        for step in counts:
+            table.add_row(
+                str(step.step), step.key, str(step.done), str(step.to_do), str(step.skipped), str(step.conflict)
+            )
+        screen().print(table)
+
+
+@app.command("plan")
+def plan(
+    context: typer.Context,
+    division: DivisionOption = None,
+    customer: Annotated[
+        list[str] | None, typer.Option("--customer", help="Only the customer with this code; may be repeated.")
+    ] = None,
+    override: Annotated[
+        list[str] | None, typer.Option("--override", help="Change these customers too; may be repeated.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Also write the plan to this file.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="End with exit code 5 when something would change.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """What would change in Exact, customer by customer; nothing is changed."""
+    with terminal_of(context).wiring() as wiring:
+        planned = [
+            _plan(wiring, pinned, _overrides(override), frozenset(customer) if customer else None)
+            for pinned in wiring.pinned(division)
+        ]
+        now = wiring.clock()
+    if out is not None:
+        document = setup.plans_as_file(each.plan for each in planned)
+        try:
+            out.write_text(json_module.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise InvalidSetting(f"{out} cannot be written: {error.strerror}", hint="choose another file") from error
+        note(context, f"written to {out}; apply it with: connector setup apply {out}")
+    for each in planned:
+        note(context, _age(each, now))
+    if json:
+        documents = [setup.plan_as_json(each.plan) for each in planned]
+        print_json(documents[0] if len(documents) == 1 else documents)
+    else:
+        for each in planned:
+            show_plan(each.plan)
+    if check and any(each.plan.changes for each in planned):
+        raise typer.Exit(5)
+
+
+def _plan(
+    wiring: Wiring, pinned: PinnedDivision, overrides: frozenset[str], only: frozenset[str] | None
+) -> PlannedSetup:
+    return plan_setup(
+        wiring.database,
+        pinned.code,
+        wiring.wanted(pinned.code),
+        today=wiring.today,
+        overrides=overrides,
+        only=only,
+    )
+
+
+def _overrides(words: list[str] | None) -> frozenset[str]:
+    known = {reason.value for reason in CONFLICTS}
+    for word in words or []:
+        if word not in known:
+            raise WrongUsage(f"--override {word} is not possible", hint="one of: " + ", ".join(sorted(known)))
+    return frozenset(words or [])
+
+
+def _age(planned: PlannedSetup, now: datetime) -> str:
+    code = planned.plan.division
+    if planned.last_synced_at is None:
+        return f"division {code} was never synced; run `connector sync` first"
+    minutes = int((now - planned.last_synced_at).total_seconds() // 60)
+    return f"division {code} was synced {minutes} minutes ago"
+
+
+def show_plan(plan: Plan) -> None:
+    """The plan as a table with before and after, and its counts in words."""
+    table = Table("code", "customer", "change", "before", "after", title=f"division {plan.division}")
+    for change in plan.changes:
+        table.add_row(
+            escape(change.customer.code),
+            escape(change.customer.name),
+            change.action.value,
+            escape(_values(change.before)),
+            escape(_values(change.after)),
+        )
+    for skip in plan.skips:
+        table.add_row(
+            escape(skip.customer.code), escape(skip.customer.name), f"skipped: {skip.reason.value}", "", "", style="dim"
+        )
+    if plan.changes or plan.skips:
+        screen().print(table)
+    say(
+        f"{plan.customers} customers: {plan.in_order} in order, {plan.to_change} to change, {plan.skipped} skipped; "
+        f"{plan.api_calls_needed} calls to Exact needed"
+    )
+
+
+def _values(values: Any) -> str:
+    if not values:
+        return ""
+    return ", ".join(f"{name} {'-' if value is None else value}" for name, value in values.items())
+
+
+@app.command("apply")
+def apply(
+    context: typer.Context,
+    planfile: Annotated[Path | None, typer.Argument(help="A plan written by `setup plan --out`.")] = None,
+    division: DivisionOption = None,
+    override: Annotated[
+        list[str] | None, typer.Option("--override", help="Change these customers too; may be repeated.")
+    ] = None,
+    yes: YesOption = False,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Stop after so many changes.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Carry out a plan in Exact: the saved one, or a fresh one that is shown first."""
+    reports: list[SetupReport] = []
+    with terminal_of(context).wiring() as wiring:
+        plans = _plans(wiring, planfile, division, _overrides(override))
+        if not json:
+            for each in plans:
+                show_plan(each)
+        changes = sum(len(each.changes) for each in plans)
+        if changes:
+            ask(f"Make these {changes} changes in Exact Online?", yes=yes)
+        with progress(context) as show:
+            for each in plans:
+                wanted = wiring.wanted(each.division)
+                pinned = wiring.pinned([each.division])[0]
+                reports.append(
+                    apply_setup(
+                        wiring.database,
+                        wiring.exact(pinned),
+                        each,
+                        upload_address=wanted.upload_address,
+                        clock=wiring.clock,
+                        limit=limit,
+                        progress=lambda done, total, code=each.division: show(f"{code} set-up", done, total),  # type: ignore[misc]
+                    )
+                )
+    _show_reports(reports, json=json, verb="changed")
+
+
+def _plans(wiring: Wiring, planfile: Path | None, division: list[int] | None, overrides: frozenset[str]) -> list[Plan]:
+    """The plans to apply: those of a file, refused when made for another upload address, or fresh ones."""
+    if planfile is None:
+        return [_plan(wiring, pinned, overrides, None).plan for pinned in wiring.pinned(division)]
+    if overrides:
+        raise WrongUsage(
+            "--override goes with making a plan, not with a saved one", hint="connector setup plan --override"
+        )
+    try:
+        data = json_module.loads(planfile.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WrongUsage(
+            f"{planfile} is no plan file", hint="make one with: connector setup plan --out FILE"
+        ) from error
+    plans = [each for each in setup.plans_from_file(data) if not division or each.division in division]
+    for each in plans:
+        address = wiring.wanted(each.division).upload_address.casefold()
+        for change in each.changes:
+            planned = change.after.get("Email")
+            if isinstance(planned, str) and planned.casefold() != address:
+                raise WrongUsage(
+                    f"the plan is for another upload address than division {each.division} has in the settings",
+                    hint="make a new plan",
+                )
+    return plans
+
+
+@app.command("undo")
+def undo(
+    context: typer.Context,
+    run: Annotated[str | None, typer.Option("--run", help="The run to undo; else the newest.")] = None,
+    customer: Annotated[
+        list[str] | None, typer.Option("--customer", help="Only the customer with this code; may be repeated.")
+    ] = None,
+    division: DivisionOption = None,
+    yes: YesOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Put back what a run changed; what somebody changed since is left alone."""
+    reports: list[SetupReport] = []
+    with terminal_of(context).wiring() as wiring:
+        chosen = undoable_steps(
+            wiring.database,
+            [pinned.code for pinned in wiring.pinned(division)],
+            run=run,
+            codes=frozenset(customer or []),
+        )
+        steps = [step for theirs in chosen.values() for step in theirs]
+        if not json:
+            table = Table("code", "customer", "take back", "now", "then", title="undo")
+            for step in steps:
+                table.add_row(
+                    escape(step.customer_code),
+                    escape(step.customer_name),
+                    step.action,
+                    escape(_values(step.after)),
+                    escape(_values(step.before)),
+                )
+            screen().print(table)
+        ask(f"Take back these {len(steps)} changes in Exact Online?", yes=yes)
+        with progress(context) as show:
+            for code, theirs in chosen.items():
+                pinned = wiring.pinned([code])[0]
+                reports.append(
+                    undo_setup(
+                        wiring.database,
+                        wiring.exact(pinned),
+                        code,
+                        steps=theirs,
+                        clock=wiring.clock,
+                        progress=lambda done, total, code=code: show(f"{code} undo", done, total),  # type: ignore[misc]
+                    )
+                )
+    _show_reports(reports, json=json, verb="taken back")
+
+
+def _show_reports(reports: list[SetupReport], *, json: bool, verb: str) -> None:
+    """The outcome, and the exit code that goes with it."""
+    if json:
+        documents = [report.as_json() for report in reports]
+        print_json(documents[0] if len(documents) == 1 else documents)
+    else:
+        for report in reports:
+            say(
+                f"division {report.division}: {report.applied} {verb}, {len(report.skipped)} skipped, "
+                f"{len(report.failed)} failed, {report.remaining} remaining; {report.api_calls} calls; run {report.run}"
+            )
+            for customer, action, error in report.failed:
+                say(f"  {customer.code} {customer.name}: {action}: {error}")
+            for skip in report.skipped:
+                say(f"  {skip.customer.code} {skip.customer.name}: skipped: {skip.reason.value}")
+    errors: list[ConnectorError] = [report.stopped_by for report in reports if report.stopped_by is not None]
+    failed = sum(len(report.failed) for report in reports)
+    if failed:
+        errors.append(
+            Permanent(f"{failed} changes failed", hint="the list above says why; put it right and apply again")
+        )
+    finish(errors)
+
+
+@app.command("learn")
+def learn(
+    context: typer.Context,
+    customer: Annotated[str, typer.Option("--customer", help="Code of a customer that was set by hand.")],
+    division: Annotated[int | None, typer.Option("--division", help="Where the customer is.")] = None,
+) -> None:
+    """Take over the attachment type of a customer that was set by hand in Exact."""
+    with terminal_of(context).wiring() as wiring:
+        pinned = wiring.pinned([division] if division is not None else None)
+        if len(pinned) > 1:
+            raise WrongUsage("several divisions are connected", hint="say which one with --division")
+        code = pinned[0].code
+        card = find_customer(wiring.database, code, customer)
+        if not card.attachment_type:
+            raise WrongUsage(
+                f"customer {customer} has no attachment type",
+                hint="choose it on the card in Exact, then `connector sync`",
+            )
+        with wiring.database.transaction() as session:
+            learned.save(session, code, "attachment_type", card.attachment_type)
+    say(f"division {code}: attachment type {card.attachment_type}, as on customer {customer}")

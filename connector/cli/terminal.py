@@ -1,0 +1,182 @@
+"""What every command shares: the global options, where words go, and how errors look.
+
+Data goes to stdout, everything else to stderr; progress bars only on a terminal, otherwise a line now and then.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from connector.composition import Wiring
+from connector.errors import ConnectorError, NeedsPerson, Permanent, Transient, WrongUsage
+from connector.settings import Settings
+
+PIPED_WIDTH = 200
+LINE_EVERY = 100
+"""Without a terminal: one line of progress after so many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terminal:
+    """The global options of one call."""
+
+    config: Path
+    verbose: bool = False
+    quiet: bool = False
+    language: str | None = None
+    """As asked for with --lang or $CONNECTOR_LANG; None: each output's own default."""
+
+    @property
+    def screen_language(self) -> str:
+        """The language of the terminal: English unless asked."""
+        return self.language or "en"
+
+    @property
+    def reader_language(self) -> str:
+        """The language of what accountants read, mails and reports: Dutch unless asked."""
+        return self.language or "nl"
+
+    def settings(self) -> Settings:
+        """The settings of this call."""
+        return Settings.load(self.config, os.environ)
+
+    def wiring(self) -> Wiring:
+        """Everything wired from the settings; use it as a `with` block."""
+        return Wiring(self.settings(), language=self.reader_language)
+
+
+def terminal_of(context: typer.Context) -> Terminal:
+    """The `Terminal` that the program made for this call."""
+    found = context.find_object(Terminal)
+    assert found is not None
+    return found
+
+
+def screen() -> Console:
+    """Where data goes: stdout; what is piped gets wide tables, so that nothing is cut off."""
+    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False)
+
+
+def notes() -> Console:
+    """Where hints and progress go: stderr."""
+    return Console(file=sys.stderr, highlight=False, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """One line of data, as it is."""
+    sys.stdout.write(text + "\n")
+
+
+def note(context: typer.Context, text: str) -> None:
+    """One line for the person, on stderr; silent with --quiet."""
+    if not terminal_of(context).quiet:
+        notes().print(escape(text))
+
+
+def print_json(document: Any) -> None:
+    """Exactly one JSON document on stdout."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, default=_as_json) + "\n")
+
+
+def _as_json(value: object) -> str:
+    """Amounts as strings, dates ISO, instants RFC 3339 in UTC."""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value)
+
+
+@contextmanager
+def progress(context: typer.Context, *, hidden: bool = False) -> Iterator[Callable[[str, int, int | None], None]]:
+    """Give a function that is told what is done, how many of it, and of how many (None: unknown)."""
+    console = notes()
+    if terminal_of(context).quiet or hidden:
+        yield lambda what, number, total: None
+        return
+    if not console.is_terminal:
+        yield _lines
+        return
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    )
+    tasks: dict[str, Any] = {}
+
+    def show(what: str, number: int, total: int | None) -> None:
+        if what not in tasks:
+            tasks[what] = bar.add_task(what, total=total)
+        bar.update(tasks[what], completed=number, total=total)
+
+    with bar:
+        yield show
+
+
+def _lines(what: str, number: int, total: int | None) -> None:
+    if number and (number % LINE_EVERY == 0 or number == total):
+        of = f" of {total}" if total is not None else ""
+        sys.stderr.write(f"{what}: {number}{of}\n")
+
+
+def ask(question: str, *, yes: bool) -> None:
+    """Ask for a yes on the terminal; with `yes` it was given already.
+
+    Raises:
+        WrongUsage: There is nobody to ask, or the answer is no.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise WrongUsage("nothing was done: there is no terminal to ask on", hint="give --yes when you are sure")
+    notes().print(escape(question) + " [y/N] ", end="")
+    if sys.stdin.readline().strip().lower() not in {"y", "yes", "j", "ja"}:
+        raise WrongUsage("nothing was done: the answer was no")
+
+
+def worst(errors: Sequence[ConnectorError]) -> int:
+    """The exit code where several parts ended differently: the worst of 3, 4, 1 in that order; 0 without errors."""
+    for kind in (NeedsPerson, Transient):
+        if any(isinstance(error, kind) for error in errors):
+            return kind.exit_code
+    if any(isinstance(error, Permanent) for error in errors):
+        return 1
+    return max((error.exit_code for error in errors), default=0)
+
+
+def show_error(error: ConnectorError) -> None:
+    """One line that names the thing, and one that says what to do."""
+    sys.stderr.write(f"error: {_one_line(error.message)}\n")
+    if error.hint:
+        sys.stderr.write(f"hint: {_one_line(error.hint)}\n")
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def finish(errors: Sequence[ConnectorError]) -> None:
+    """Show what went wrong in parts, and end with the worst of it."""
+    for error in errors:
+        show_error(error)
+    code = worst(errors)
+    if code:
+        raise typer.Exit(code)

@@ -1,0 +1,229 @@
+"""The one place where settings become clients, database and channels."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from functools import cached_property
+from importlib.metadata import version
+from types import TracebackType
+from typing import Self
+from zoneinfo import ZoneInfo
+
+import httpx
+
+from connector.customer import Division
+from connector.customers.setup import Wanted
+from connector.errors import InvalidSetting, Misconfigured, NothingFound
+from connector.exact.client import ExactClient, Limiter, make_http_client
+from connector.exact.oauth import ExactOAuth, token_http_client
+from connector.exact.protocol import Budget
+from connector.sending.channel import Channel
+from connector.sending.smtp import SmtpChannel
+from connector.settings import Settings
+from connector.storage import budgets, divisions, learned
+from connector.storage.connections import ConnectionId
+from connector.storage.database import Database
+from connector.storage.vault import Vault
+from connector.usecases.handling import Handling
+from connector.usecases.keep_token import TokenKeeper
+
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+
+
+def utc_now() -> datetime:
+    """The clock of the whole program: aware, UTC."""
+    return datetime.now(UTC)
+
+
+class Wiring:
+    """Clients, database and channels of one process, made when first needed and closed together."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        language: str = "nl",
+        clock: Callable[[], datetime] = utc_now,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.settings = settings
+        self.language = language
+        self.clock = clock
+        self.sleep = sleep
+        self._opened: list[httpx.Client] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for client in self._opened:
+            client.close()
+        if "database" in self.__dict__:
+            self.database.dispose()
+
+    @property
+    def today(self) -> date:
+        """The day in Amsterdam, where Exact's and the office's dates are written."""
+        return self.clock().astimezone(AMSTERDAM).date()
+
+    @cached_property
+    def database(self) -> Database:
+        """The database, migrated to this version's tables.
+
+        Raises:
+            DatabaseBehind: It has to be made or migrated with `connector init` first.
+        """
+        database = Database(self.settings.database_url)
+        database.require_current()
+        return database
+
+    @cached_property
+    def vault(self) -> Vault:
+        """What encrypts tokens."""
+        return Vault(self.settings.secret_keys())
+
+    @cached_property
+    def http(self) -> httpx.Client:
+        """The client for Exact's API."""
+        client = make_http_client(self.settings.exact.site, version("connector"))
+        self._opened.append(client)
+        return client
+
+    @cached_property
+    def oauth(self) -> ExactOAuth:
+        """Consent and tokens, over a client of its own with long timeouts."""
+        exact = self.settings.exact
+        if not exact.client_id:
+            raise InvalidSetting("exact.client_id is empty", hint="fill in the client id of your app registration")
+        client = token_http_client(exact.site, version("connector"))
+        self._opened.append(client)
+        return ExactOAuth(
+            client,
+            base_url=exact.site,
+            client_id=exact.client_id,
+            client_secret=self.settings.client_secret(),
+            redirect_uri=exact.redirect_uri,
+        )
+
+    def pinned(self, chosen: list[int] | None = None) -> list[divisions.PinnedDivision]:
+        """The connected divisions, all or the chosen ones.
+
+        Raises:
+            NothingFound: A chosen one is not connected, or none is.
+        """
+        with self.database.reading() as session:
+            everything = {division.code: division for division in divisions.all(session)}
+        if not everything:
+            raise NothingFound("no division is connected yet", hint="run `connector connect`")
+        missing = [code for code in chosen or [] if code not in everything]
+        if missing:
+            known = ", ".join(str(code) for code in everything)
+            raise NothingFound(f"division {missing[0]} is not connected", hint=f"connected are: {known}")
+        return [everything[Division(code)] for code in chosen] if chosen else list(everything.values())
+
+    def exact(self, division: divisions.PinnedDivision) -> ExactClient:
+        """A client for one division; its budget is stored, so that the next process starts knowing it."""
+        if division.connection_id is None:
+            raise NothingFound(f"division {division.code} is not connected", hint="run `connector connect`")
+        return ExactClient(
+            self.http,
+            base_url=self.settings.exact.site,
+            division=division.code,
+            token=self.token_keeper(division.connection_id),
+            limiter=self._limiter(division.code),
+            clock=self.clock,
+            sleep=self.sleep,
+        )
+
+    def exact_before_choice(self, connection: ConnectionId) -> ExactClient:
+        """A client for what needs no division: who is connected, and which divisions there are."""
+        kept = [Budget()]
+        limiter = Limiter(
+            load=lambda: kept[0],
+            save=lambda budget: kept.__setitem__(0, budget),
+            clock=self.clock,
+            sleep=self.sleep,
+        )
+        return ExactClient(
+            self.http,
+            base_url=self.settings.exact.site,
+            division=0,
+            token=self.token_keeper(connection),
+            limiter=limiter,
+            clock=self.clock,
+            sleep=self.sleep,
+        )
+
+    def token_keeper(self, connection: ConnectionId) -> TokenKeeper:
+        """What gives out this connection's access tokens."""
+        return TokenKeeper(self.database, self.vault, self.oauth, connection, clock=self.clock, sleep=self.sleep)
+
+    def _limiter(self, division: int) -> Limiter:
+        def load() -> Budget:
+            with self.database.reading() as session:
+                stored = budgets.read(session, division)
+            return Budget.from_json(stored) if stored else Budget()
+
+        def save(budget: Budget) -> None:
+            with self.database.transaction() as session:
+                budgets.save(session, division, budget.as_json())
+
+        return Limiter(load=load, save=save, clock=self.clock, sleep=self.sleep)
+
+    def wanted(self, division: int) -> Wanted:
+        """The state that the set-up of one division aims at.
+
+        Raises:
+            InvalidSetting: No upload address of its own.
+        """
+        with self.database.reading() as session:
+            alone = len(divisions.all(session)) <= 1
+            learnt = learned.read(session, division, "attachment_type")
+        own = self.settings.setup_of(division, alone=alone)
+        return Wanted(
+            upload_address=own.upload_address or "",
+            contact_name=own.contact_name or "",
+            invoicing_method=own.invoicing_method or 2,
+            attachment_type=own.attachment_type if own.attachment_type is not None else learnt,
+        )
+
+    def handling(self) -> Handling:
+        """How this installation handles invoices."""
+        routing = self.settings.routing
+        wanted: dict[int, Wanted] = {}
+        with self.database.reading() as session:
+            codes = [division.code for division in divisions.all(session)]
+        for code in codes:
+            try:
+                wanted[code] = self.wanted(code)
+            except Misconfigured:
+                continue  # without an upload address nobody is set up, and nothing goes to one
+        return Handling(
+            deliver=routing.deliver,
+            unknown_recipient=routing.unknown_recipient,
+            without_kvk=routing.without_kvk,
+            start_date=routing.start_date,
+            wanted=wanted,
+            upload_addresses=self.settings.upload_addresses(),
+            notify=tuple(self.settings.mail.notify),
+            from_address=self.settings.mail.from_address,
+            language=self.language,
+        )
+
+    @cached_property
+    def channels(self) -> dict[str, Channel]:
+        """The channels by name; mail and upload addresses both go over the mail server."""
+        mail = self.settings.mail
+        if not mail.from_address:
+            raise InvalidSetting("mail.from_address is empty", hint="fill in the address that invoices come from")
+        smtp = SmtpChannel(
+            mail.host,
+            mail.port,
+            security=mail.security,
+            username=mail.username,
+            password=self.settings.smtp_password(),
+            from_address=mail.from_address,
+        )
+        return {"email": smtp, "upload": smtp}

@@ -1,0 +1,247 @@
+"""What `connector doctor` looks at: everything the connector stands on, each with what is wrong and what helps.
+
+Nothing is written to Exact and no mail is sent.
+"""
+
+import shutil
+import smtplib
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+
+import httpx
+
+from connector.composition import Wiring
+from connector.errors import ConnectorError
+from connector.settings import Settings
+from connector.storage import connections, divisions
+from connector.storage.connections import ConnectionState
+
+CLOCK_TOLERANCE = timedelta(seconds=5)
+"""Several hosts that share tokens must agree about the time to less than the lease's margins."""
+LEAST_DISK = 1_000_000_000
+REFRESH_TOKEN_DAYS = 30
+WARN_DAYS = 14
+
+
+class Status(StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    status: Status
+    message: str
+    remedy: str = ""
+    exit_code: int = 1
+
+    def as_json(self) -> dict[str, str]:
+        """One entry of `doctor --json`."""
+        return {
+            "name": self.name,
+            "status": self.status.value,
+            "message": self.message,
+            "remedy": self.remedy,
+        }
+
+
+def diagnose(load: Callable[[], Settings], language: str) -> list[Check]:
+    """Look at everything that can be looked at; without readable settings at nothing else."""
+    try:
+        settings = load()
+    except ConnectorError as error:
+        return [_failed("settings", error)]
+    checks = [Check(name="settings", status=Status.OK, message=f"read; deliver = {settings.routing.deliver}")]
+    with Wiring(settings, language=language) as wiring:
+        for name, look in (
+            ("secret key", _key),
+            ("database", _database),
+            ("disk", _disk),
+            ("Exact", _exact),
+            ("connections", _connections),
+            ("set-up", _setup),
+            ("mail", _mail),
+        ):
+            try:
+                checks += list(look(wiring))
+            except ConnectorError as error:
+                checks.append(_failed(name, error))
+    return checks
+
+
+def _failed(name: str, error: ConnectorError) -> Check:
+    return Check(name=name, status=Status.ERROR, message=error.message, remedy=error.hint, exit_code=error.exit_code)
+
+
+def _key(wiring: Wiring) -> Iterator[Check]:
+    wiring.vault  # noqa: B018  # opening it is the check
+    yield Check(name="secret key", status=Status.OK, message="found")
+
+
+def _database(wiring: Wiring) -> Iterator[Check]:
+    size = wiring.database.size
+    yield Check(name="database", status=Status.OK, message=f"current, {size / 1_000_000:.1f} MB")
+
+
+def _disk(wiring: Wiring) -> Iterator[Check]:
+    free = shutil.disk_usage(wiring.settings.folder).free
+    low = free < LEAST_DISK
+    yield Check(
+        name="disk",
+        status=Status.WARNING if low else Status.OK,
+        message=f"{free / 1_000_000_000:.1f} GB free",
+        remedy="make room: documents are kept in the database" if low else "",
+    )
+
+
+def _exact(wiring: Wiring) -> Iterator[Check]:
+    """Reach the host without a token, which costs no budget, and compare clocks."""
+    site = wiring.settings.exact.site
+    missing = [name for name in ("client_id", "redirect_uri") if not getattr(wiring.settings.exact, name)]
+    if missing:
+        yield Check(
+            name="Exact",
+            status=Status.ERROR,
+            message=f"exact.{missing[0]} is empty",
+            remedy="fill in what your app registration with Exact says",
+            exit_code=2,
+        )
+        return
+    wiring.settings.client_secret()
+    try:
+        answer = httpx.get(f"{site}/api/oauth2/token", timeout=10, follow_redirects=False)
+    except httpx.HTTPError as error:
+        yield Check(
+            name="Exact",
+            status=Status.ERROR,
+            message=f"{site} cannot be reached ({type(error).__name__})",
+            remedy="check the network, the proxy (HTTPS_PROXY) and the CA certificates (SSL_CERT_FILE)",
+            exit_code=4,
+        )
+        return
+    yield Check(name="Exact", status=Status.OK, message=f"{site} answers")
+    yield from _clock(answer)
+
+
+def _clock(answer: httpx.Response) -> Iterator[Check]:
+    stamp = answer.headers.get("Date")
+    if not stamp:
+        return
+    try:
+        skew = abs(datetime.now(UTC) - parsedate_to_datetime(stamp))
+    except (ValueError, TypeError):
+        return
+    wrong = skew > CLOCK_TOLERANCE
+    yield Check(
+        name="clock",
+        status=Status.WARNING if wrong else Status.OK,
+        message=f"differs from Exact's by {skew.total_seconds():.0f} s",
+        remedy="let the system keep time by NTP" if wrong else "",
+    )
+
+
+def _connections(wiring: Wiring) -> Iterator[Check]:
+    with wiring.database.reading() as session:
+        known = connections.all(session)
+        pinned = divisions.all(session)
+    if not pinned:
+        yield Check(
+            name="connections",
+            status=Status.WARNING,
+            message="no division is connected yet",
+            remedy="run `connector connect`",
+        )
+    for connection in known:
+        name = f"connection {connection.id}"
+        issued = connection.refresh_issued_at
+        left = REFRESH_TOKEN_DAYS - (wiring.clock() - issued).days if issued else 0
+        if connection.state is ConnectionState.NEEDS_PERSON or left <= 0:
+            yield Check(
+                name=name,
+                status=Status.ERROR,
+                message=f"lost ({connection.cause or 'expired'})",
+                remedy="connect again: connector connect; divisions, cursors and history stay",
+                exit_code=3,
+            )
+        else:
+            low = left <= WARN_DAYS
+            yield Check(
+                name=name,
+                status=Status.WARNING if low else Status.OK,
+                message=f"{connection.user_name}: {left} days left without use",
+                remedy="`connector run` or `connector sync` keeps it alive" if low else "",
+            )
+
+
+def _setup(wiring: Wiring) -> Iterator[Check]:
+    with wiring.database.reading() as session:
+        pinned = divisions.all(session)
+    for division in pinned:
+        name = f"division {division.code}"
+        try:
+            wanted = wiring.wanted(division.code)
+        except ConnectorError as error:
+            yield Check(name=name, status=Status.WARNING, message=error.message, remedy=error.hint)
+            continue
+        if wanted.attachment_type is None:
+            yield Check(
+                name=name,
+                status=Status.WARNING,
+                message="the attachment type is not known; it is left alone",
+                remedy="set one customer by hand in Exact, then `connector setup learn --customer CODE`; "
+                "what Exact's numbers mean is not published",
+            )
+        else:
+            yield Check(name=name, status=Status.OK, message=f"set up with attachment type {wanted.attachment_type}")
+        if not division.kvk:
+            yield Check(
+                name=name,
+                status=Status.WARNING,
+                message="no KvK number of the division itself; invoices without an attached UBL will be held",
+                remedy="fill it in at the company's data in Exact",
+            )
+
+
+def _mail(wiring: Wiring) -> Iterator[Check]:
+    """Connect, encrypt and log in; nothing is sent."""
+    mail = wiring.settings.mail
+    wiring.channels  # noqa: B018  # says when the address or the password is missing
+    try:
+        if mail.security == "tls":
+            server: smtplib.SMTP = smtplib.SMTP_SSL(
+                mail.host, mail.port, timeout=10, context=ssl.create_default_context()
+            )
+        else:
+            server = smtplib.SMTP(mail.host, mail.port, timeout=10)
+        with server:
+            if mail.security == "starttls":
+                server.starttls(context=ssl.create_default_context())
+            if mail.username:
+                server.login(mail.username, wiring.settings.smtp_password())
+    except (OSError, smtplib.SMTPException) as error:
+        yield Check(
+            name="mail",
+            status=Status.ERROR,
+            message=f"{mail.host}:{mail.port} does not take our mail ({type(error).__name__})",
+            remedy="check [mail] in the settings",
+            exit_code=4,
+        )
+        return
+    yield Check(name="mail", status=Status.OK, message=f"{mail.host}:{mail.port} answers")
+    if not mail.notify:
+        yield Check(
+            name="mail",
+            status=Status.WARNING,
+            message="mail.notify is empty: notices go to the division's own address",
+            remedy="name who should hear of invoices that could not be delivered",
+        )

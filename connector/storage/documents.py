@@ -1,0 +1,132 @@
+"""Exact's documents and their attachments, and which of their bytes are here (`files` keeps those)."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Table, and_, case, or_, select, union, update
+from sqlalchemy.sql.base import ColumnCollection
+from sqlmodel import Session
+
+from connector.storage.sales_invoices import FINISHED, HEADERS
+from connector.storage.tables import (
+    AttachmentRow,
+    DocumentRow,
+    columns_for,
+    delete_ids,
+    save_newest,
+    table_of,
+)
+
+SALES_INVOICE_TYPE = 10
+"""Exact's document type of a printed sales invoice. Source: exact-online-api.md 4.5."""
+
+DOCUMENTS = table_of(DocumentRow)
+ATTACHMENTS = table_of(AttachmentRow)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A document of a division."""
+
+    id: str
+    type: int
+    subject: str
+    account: str | None
+    invoice_id: str | None
+    """FinancialTransactionEntryID, which for sales invoices is the InvoiceID."""
+    invoice_number: int | None
+    date: date | None
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file of a document; `sha256` names its bytes once they were fetched."""
+
+    id: str
+    document_id: str
+    file_name: str
+    url: str
+    size: int | None
+    timestamp: int
+    sha256: str | None = None
+    fetched_at: datetime | None = None
+
+
+ATTACHMENT_COLUMNS = columns_for(ATTACHMENTS, Attachment)
+
+
+def save_documents(session: Session, division: int, documents: Sequence[Document]) -> int:
+    """Store documents; returns how many are new or changed."""
+    return save_newest(session, DOCUMENTS, [{"division": division, **asdict(each)} for each in documents])
+
+
+def save_attachments(session: Session, division: int, attachments: Sequence[Attachment]) -> int:
+    """Store what is known of attachments; returns how many are new or changed.
+
+    Bytes that were fetched stay so, unless the file's address or size changed.
+    """
+    rows = [{"division": division, **asdict(each)} for each in attachments]
+    for row in rows:
+        del row["sha256"], row["fetched_at"]
+    return save_newest(session, ATTACHMENTS, rows, besides=_keep_fetched)
+
+
+def _keep_fetched(stored: Table, new: ColumnCollection[str, Any]) -> dict[str, ColumnElement[Any]]:
+    same = and_(stored.c.url == new["url"], stored.c.size.is_not_distinct_from(new["size"]))
+    return {name: case((same, stored.c[name]), else_=None) for name in ("sha256", "fetched_at")}
+
+
+def delete_documents(session: Session, division: int, ids: Sequence[str]) -> int:
+    """Forget documents with their attachments; returns how many there were. Bytes stay."""
+    delete_ids(session, ATTACHMENTS, division, ids, by="document_id")
+    return delete_ids(session, DOCUMENTS, division, ids)
+
+
+def delete_attachments(session: Session, division: int, ids: Sequence[str]) -> int:
+    """Forget attachments; returns how many there were. Bytes stay."""
+    return delete_ids(session, ATTACHMENTS, division, ids)
+
+
+def attachments_of_invoice(
+    session: Session, division: int, invoice_id: str, number: int | None
+) -> tuple[Attachment, ...]:
+    """The files of an invoice's documents, oldest document first.
+
+    A document belongs to an invoice by FinancialTransactionEntryID, or as a printed invoice with its number.
+    """
+    d, a = DOCUMENTS.c, ATTACHMENTS.c
+    belongs = d.invoice_id == invoice_id
+    if number is not None:
+        belongs = or_(belongs, and_(d.type == SALES_INVOICE_TYPE, d.invoice_number == number))
+    statement = _attachments(division).where(belongs).order_by(d.date, d.id, a.file_name, a.id)
+    return tuple(Attachment(**row._asdict()) for row in session.connection().execute(statement))
+
+
+def unfetched(session: Session, division: int, since: date, *, limit: int | None = None) -> tuple[Attachment, ...]:
+    """Attachments of finished invoices dated on or after `since` whose bytes are not here yet."""
+    d, a, i = DOCUMENTS.c, ATTACHMENTS.c, HEADERS.c
+    wanted = _attachments(division).where(
+        a.sha256.is_(None), i.division == division, i.status == FINISHED, i.invoice_date >= since
+    )
+    # Two questions that each have an index; one with OR has none.
+    by_id = wanted.join(HEADERS, i.id == d.invoice_id)
+    by_number = wanted.join(HEADERS, and_(d.type == SALES_INVOICE_TYPE, i.number == d.invoice_number))
+    found = union(by_id, by_number).subquery()
+    statement = select(found).order_by(found.c.timestamp, found.c.id).limit(limit)
+    return tuple(Attachment(**row._asdict()) for row in session.connection().execute(statement))
+
+
+def mark_fetched(session: Session, division: int, attachment_id: str, *, sha256: str, now: datetime) -> None:
+    """Say where an attachment's bytes are."""
+    a = ATTACHMENTS.c
+    statement = update(ATTACHMENTS).where(a.division == division, a.id == attachment_id)
+    session.connection().execute(statement.values(sha256=sha256, fetched_at=now))
+
+
+def _attachments(division: int) -> Select[Any]:
+    d, a = DOCUMENTS.c, ATTACHMENTS.c
+    joined = ATTACHMENTS.join(DOCUMENTS, and_(d.division == a.division, d.id == a.document_id))
+    return select(*ATTACHMENT_COLUMNS).select_from(joined).where(a.division == division)

@@ -1,0 +1,255 @@
+"""The journal: what set-up was about to write to Exact, what became of it, and what undid it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NewType
+
+from sqlalchemy import Select, select, update
+from sqlmodel import Session
+
+from connector.customer import ContactId, CustomerId, Division
+from connector.storage.ids import sortable_id
+from connector.storage.tables import SetupRunRow, SetupStepRow, columns_for, storable, table_of
+
+RunId = NewType("RunId", str)
+StepId = NewType("StepId", int)
+
+RUNS = table_of(SetupRunRow)
+STEPS = table_of(SetupStepRow)
+
+
+class RunKind(StrEnum):
+    """What a run does."""
+
+    APPLY = "apply"
+    UNDO = "undo"
+
+
+class StepState(StrEnum):
+    """What is known of a write; `intended` after a crash means: look it up in Exact."""
+
+    INTENDED = "intended"
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupRun:
+    """One apply or undo on one division."""
+
+    id: RunId
+    division: Division
+    kind: RunKind
+    undoes: RunId | None
+    upload_address: str
+    started_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupStep:
+    """One write to one customer's card."""
+
+    id: StepId
+    run_id: RunId
+    division: Division
+    customer_id: CustomerId
+    customer_code: str
+    customer_name: str
+    action: str
+    contact_id: ContactId | None
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any]
+    """In Exact's field names, as in a plan."""
+    state: StepState
+    error: str | None
+    undone_by: RunId | None
+    at: datetime
+    """When it was intended, or when what became of it was stored."""
+
+
+RUN_COLUMNS = columns_for(RUNS, SetupRun)
+STEP_COLUMNS = columns_for(STEPS, SetupStep)
+
+
+def start_run(
+    session: Session,
+    division: Division,
+    kind: RunKind,
+    *,
+    undoes: RunId | None = None,
+    upload_address: str = "",
+    now: datetime,
+) -> SetupRun:
+    """Begin a run."""
+    run = SetupRun(
+        id=RunId(sortable_id("run", now)),
+        division=division,
+        kind=kind,
+        undoes=undoes,
+        upload_address=upload_address,
+        started_at=now,
+        ended_at=None,
+    )
+    statement = RUNS.insert().values(
+        id=run.id,
+        division=division,
+        kind=kind.value,
+        undoes=undoes,
+        upload_address=upload_address,
+        started_at=now,
+    )
+    session.connection().execute(statement)
+    return run
+
+
+def end_run(session: Session, run_id: RunId, *, now: datetime) -> None:
+    """Say that a run came to its end."""
+    session.connection().execute(update(RUNS).where(RUNS.c.id == run_id).values(ended_at=now))
+
+
+def get_run(session: Session, run_id: str) -> SetupRun | None:
+    """One run."""
+    return _first_run(session, select(*RUN_COLUMNS).where(RUNS.c.id == run_id))
+
+
+def newest_run(session: Session, division: int, kind: RunKind = RunKind.APPLY) -> SetupRun | None:
+    """The run of this kind that was started last."""
+    r = RUNS.c
+    return _first_run(session, select(*RUN_COLUMNS).where(r.division == division, r.kind == kind.value))
+
+
+def all_runs(session: Session, division: int | None = None) -> tuple[SetupRun, ...]:
+    """Every run, of one division or of all, oldest first."""
+    statement = select(*RUN_COLUMNS).order_by(RUNS.c.started_at, RUNS.c.id)
+    if division is not None:
+        statement = statement.where(RUNS.c.division == division)
+    return tuple(_read_run(row._asdict()) for row in session.connection().execute(statement))
+
+
+def add_step(
+    session: Session,
+    run: SetupRun,
+    *,
+    customer_id: CustomerId,
+    customer_code: str,
+    customer_name: str,
+    action: str,
+    contact_id: ContactId | None = None,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any],
+    now: datetime,
+) -> StepId:
+    """Write down what is about to be written; commit this before it is."""
+    statement = (
+        STEPS.insert()
+        .values(
+            run_id=run.id,
+            division=run.division,
+            customer_id=customer_id,
+            customer_code=customer_code,
+            customer_name=customer_name,
+            action=action,
+            contact_id=contact_id,
+            before=None if before is None else dict(before),
+            after=dict(after),
+            state=StepState.INTENDED.value,
+            at=now,
+        )
+        .returning(STEPS.c.id)
+    )
+    return StepId(session.connection().execute(statement).scalar_one())
+
+
+def finish_step(
+    session: Session,
+    step_id: StepId,
+    state: StepState,
+    *,
+    contact_id: ContactId | None = None,
+    error: str | None = None,
+    now: datetime,
+) -> None:
+    """Say what became of a write; `contact_id` names a contact that it made."""
+    values: dict[str, Any] = {"state": state.value, "error": error and storable(error), "at": now}
+    if contact_id is not None:
+        values["contact_id"] = contact_id
+    session.connection().execute(update(STEPS).where(STEPS.c.id == step_id).values(values))
+
+
+def steps(session: Session, run_id: RunId) -> tuple[SetupStep, ...]:
+    """A run's steps in the order of writing."""
+    return _steps(session, select(*STEP_COLUMNS).where(STEPS.c.run_id == run_id))
+
+
+def open_steps(session: Session, division: int) -> tuple[SetupStep, ...]:
+    """Steps of any run that were intended and of which nothing more is known."""
+    s = STEPS.c
+    return _steps(session, select(*STEP_COLUMNS).where(s.division == division, s.state == StepState.INTENDED.value))
+
+
+def mark_undone(session: Session, step_id: StepId, *, by: RunId) -> None:
+    """Say which undo took a step back."""
+    session.connection().execute(update(STEPS).where(STEPS.c.id == step_id).values(undone_by=by))
+
+
+def mark_original_undone(session: Session, step: SetupStep) -> None:
+    """After a step of an undo run turned out to be done: say so on the step that it took back.
+
+    That is the newest step of another run with the same customer and contact whose action it reverses.
+    """
+    run = get_run(session, step.run_id)
+    if run is None or run.kind is not RunKind.UNDO:
+        return
+    s = STEPS.c
+    reversed_action = "create_contact" if step.action == "delete_contact" else step.action
+    same_contact = s.contact_id.is_(None) if step.contact_id is None else s.contact_id == step.contact_id
+    original = select(s.id).where(
+        s.division == step.division,
+        s.customer_id == step.customer_id,
+        s.action == reversed_action,
+        same_contact,
+        s.state == StepState.DONE.value,
+        s.undone_by.is_(None),
+        s.run_id != step.run_id,
+    )
+    found = session.connection().execute(original.order_by(s.id.desc()).limit(1)).scalar_one_or_none()
+    if found is not None:
+        mark_undone(session, StepId(found), by=step.run_id)
+
+
+def undoable_steps(session: Session, division: int, run_id: str | None = None) -> tuple[SetupStep, ...]:
+    """Steps of apply runs, of all or of one, that were done and not taken back, in the order of writing."""
+    s = STEPS.c
+    statement = (
+        select(*STEP_COLUMNS)
+        .join(RUNS, RUNS.c.id == s.run_id)
+        .where(s.division == division, RUNS.c.kind == RunKind.APPLY.value)
+        .where(s.state == StepState.DONE.value, s.undone_by.is_(None))
+    )
+    return _steps(session, statement if run_id is None else statement.where(s.run_id == run_id))
+
+
+def created_with(session: Session, division: int, contact_id: str) -> Mapping[str, Any] | None:
+    """The `before` of the step in which we made a contact; None when we did not make it, or nothing stood before."""
+    s = STEPS.c
+    statement = select(s.before).where(s.division == division, s.contact_id == contact_id, s.action == "create_contact")
+    return session.connection().execute(statement.order_by(s.id.desc()).limit(1)).scalar_one_or_none()
+
+
+def _first_run(session: Session, statement: Select[Any]) -> SetupRun | None:
+    newest_first = statement.order_by(RUNS.c.started_at.desc(), RUNS.c.id.desc()).limit(1)
+    row = session.connection().execute(newest_first).one_or_none()
+    return None if row is None else _read_run(row._asdict())
+
+
+def _steps(session: Session, statement: Select[Any]) -> tuple[SetupStep, ...]:
+    rows = session.connection().execute(statement.order_by(STEPS.c.id))
+    return tuple(SetupStep(**{**row._asdict(), "state": StepState(row.state)}) for row in rows)
+
+
+def _read_run(row: dict[str, Any]) -> SetupRun:
+    return SetupRun(**{**row, "kind": RunKind(row["kind"])})

@@ -1,0 +1,151 @@
+"""Exact's sales invoices as read: the stream's rows, and headers by which invoices are found and taken.
+
+A taken invoice has become a received invoice (`invoices`); what it says is read from its rows.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlmodel import Session
+
+from connector.customer import CustomerId
+from connector.storage.tables import (
+    SalesInvoiceRow,
+    SalesInvoiceRowRow,
+    columns_for,
+    delete_ids,
+    save_newest,
+    table_of,
+)
+
+FINISHED = 50
+"""Exact's Status of an invoice that was printed and cannot change any more (exact-online-api.md 4.4)."""
+OPEN = 20
+"""Exact's Status of an invoice that can still be edited and waits to be printed. Source: the same."""
+
+ROWS = table_of(SalesInvoiceRowRow)
+HEADERS = table_of(SalesInvoiceRow)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SalesRow:
+    """A row of Exact's stream: a header or a line, in Exact's own field names."""
+
+    id: str
+    invoice_id: str
+    line_number: int
+    timestamp: int
+    record: Mapping[str, Any]
+    """JSON; Decimals come back as text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SalesInvoice:
+    """What we search sales invoices by."""
+
+    id: str
+    number: int | None
+    status: int
+    type: int
+    invoice_date: date | None
+    invoice_to: str | None
+    ordered_by: str | None
+    amount: Decimal | None
+    """In the currency of the division, with VAT (AmountDC)."""
+    currency: str
+    modified_at: datetime | None
+    timestamp: int
+    taken_at: datetime | None = None
+
+
+ROW_COLUMNS = columns_for(ROWS, SalesRow)
+HEADER_COLUMNS = columns_for(HEADERS, SalesInvoice)
+
+
+def save_rows(session: Session, division: int, rows: Sequence[SalesRow]) -> int:
+    """Store rows as read; returns how many are new or changed."""
+    return save_newest(session, ROWS, [{"division": division, **asdict(row)} for row in rows])
+
+
+def save_headers(session: Session, division: int, headers: Sequence[SalesInvoice]) -> int:
+    """Store headers; returns how many are new or changed. Whether one was taken stays as it is."""
+    rows = [{"division": division, **asdict(header)} for header in headers]
+    for row in rows:
+        del row["taken_at"]
+    return save_newest(session, HEADERS, rows)
+
+
+def get(session: Session, division: int, invoice_id: str) -> SalesInvoice | None:
+    """One header."""
+    statement = select(*HEADER_COLUMNS).where(HEADERS.c.division == division, HEADERS.c.id == invoice_id)
+    row = session.connection().execute(statement).one_or_none()
+    return None if row is None else SalesInvoice(**row._asdict())
+
+
+def rows_of(session: Session, division: int, invoice_id: str) -> tuple[SalesRow, ...]:
+    """All rows of one invoice, by line number."""
+    statement = select(*ROW_COLUMNS).where(ROWS.c.division == division, ROWS.c.invoice_id == invoice_id)
+    rows = session.connection().execute(statement.order_by(ROWS.c.line_number, ROWS.c.id))
+    return tuple(SalesRow(**row._asdict()) for row in rows)
+
+
+def delete_invoices(session: Session, division: int, ids: Sequence[str]) -> int:
+    """Forget invoices with their rows; returns how many there were. Received invoices stay."""
+    delete_ids(session, ROWS, division, ids, by="invoice_id")
+    return delete_ids(session, HEADERS, division, ids)
+
+
+def to_take(session: Session, division: int, limit: int) -> tuple[SalesInvoice, ...]:
+    """Finished, numbered invoices that were not taken yet, the oldest first."""
+    c = HEADERS.c
+    statement = (
+        select(*HEADER_COLUMNS)
+        .where(c.division == division, c.taken_at.is_(None), c.status == FINISHED, c.number.is_not(None))
+        .order_by(c.invoice_date, c.number, c.id)
+        .limit(limit)
+    )
+    return tuple(SalesInvoice(**row._asdict()) for row in session.connection().execute(statement))
+
+
+def mark_taken(session: Session, division: int, invoice_id: str, *, now: datetime) -> bool:
+    """Say that an invoice was taken; False when somebody took it before."""
+    c = HEADERS.c
+    statement = update(HEADERS).where(c.division == division, c.id == invoice_id, c.taken_at.is_(None))
+    return session.connection().execute(statement.values(taken_at=now)).rowcount == 1
+
+
+def facts(session: Session, division: int, since: date) -> tuple[tuple[CustomerId, date, Decimal], ...]:
+    """Who was invoiced how much when: (customer, date, AmountDC) of finished invoices.
+
+    Those dated on or after `since`. The customer is the one the invoice goes to.
+    """
+    c = HEADERS.c
+    customer = func.coalesce(c.invoice_to, c.ordered_by)
+    statement = select(customer, c.invoice_date, c.amount).where(
+        c.division == division,
+        c.status == FINISHED,
+        c.invoice_date >= since,
+        customer.is_not(None),
+        c.amount.is_not(None),
+    )
+    rows = session.connection().execute(statement.order_by(c.invoice_date, c.number, c.id))
+    return tuple((CustomerId(who), on, amount) for who, on, amount in rows)
+
+
+def count_finished_and_open(session: Session, division: int, since: date) -> tuple[int, int]:
+    """How many invoices dated on or after `since` were finished, and how many still stand open (Status 20)."""
+    c = HEADERS.c
+    statement = select(func.count()).where(c.division == division)
+    finished = session.connection().execute(statement.where(c.status == FINISHED, c.invoice_date >= since))
+    still_open = session.connection().execute(statement.where(c.status == OPEN))
+    return int(finished.scalar_one()), int(still_open.scalar_one())
+
+
+def count(session: Session, division: int) -> int:
+    """How many sales invoices a division has."""
+    statement = select(func.count()).where(HEADERS.c.division == division)
+    return int(session.connection().execute(statement).scalar_one())

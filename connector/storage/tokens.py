@@ -1,0 +1,172 @@
+"""Tokens of a connection: the sealed pair, its fencing number, and the lease of the one who renews it.
+
+The order is the caller's (exact-online-api.md 1.6): take the lease, commit; call; store the pair, commit; use.
+"""
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import or_, select, update
+from sqlmodel import Session
+
+from connector.errors import Busy, NothingFound
+from connector.storage.connections import CONNECTIONS, ConnectionId, ConnectionState, state_values
+from connector.storage.vault import Vault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenPair:
+    """An access token with the refresh token that came with it. Neither shows in its repr."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    issued_at: datetime
+    expires_in: int
+    """Seconds that the access token lives from `issued_at`, as Exact said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTokens:
+    """What is known of a connection's tokens at one moment."""
+
+    pair: TokenPair | None
+    version: int
+    lease_by: str | None
+    lease_until: datetime | None
+    state: ConnectionState
+    cause: str | None
+
+
+def read(session: Session, vault: Vault, connection_id: ConnectionId) -> StoredTokens:
+    """Read the pair and who holds the lease.
+
+    Raises:
+        NothingFound: No such connection.
+        MissingSecret: The pair was sealed with another key.
+    """
+    c = CONNECTIONS.c
+    names = (c.sealed_tokens, c.version, c.lease_by, c.lease_until, c.state, c.cause)
+    row = session.connection().execute(select(*names).where(c.id == connection_id)).one_or_none()
+    if row is None:
+        raise NothingFound(f"there is no connection {connection_id}", hint="connector connect")
+    return StoredTokens(
+        pair=None if row.sealed_tokens is None else _opened(vault, connection_id, row.sealed_tokens),
+        version=row.version,
+        lease_by=row.lease_by,
+        lease_until=row.lease_until,
+        state=ConnectionState(row.state),
+        cause=row.cause,
+    )
+
+
+def take_lease(
+    session: Session, connection_id: ConnectionId, *, version: int, owner: str, now: datetime, until: datetime
+) -> bool:
+    """Become the one who renews, if nobody else is and the pair is still the one that was seen as `version`.
+
+    `owner` names one attempt, not one process: two threads with one name would both believe it theirs.
+    """
+    c = CONNECTIONS.c
+    statement = (
+        update(CONNECTIONS)
+        .where(c.id == connection_id, c.version == version, or_(c.lease_by.is_(None), c.lease_until <= now))
+        .values(lease_by=owner, lease_until=until)
+    )
+    return session.connection().execute(statement).rowcount == 1
+
+
+def store_pair(
+    session: Session,
+    vault: Vault,
+    connection_id: ConnectionId,
+    *,
+    owner: str,
+    version: int,
+    pair: TokenPair,
+    now: datetime,
+) -> int:
+    """Keep a renewed pair and release the lease. Returns the new fencing number.
+
+    Raises:
+        Busy: The lease is no longer ours, or somebody stored another pair meanwhile. Nothing was kept.
+    """
+    c = CONNECTIONS.c
+    statement = (
+        update(CONNECTIONS)
+        .where(c.id == connection_id, c.version == version, c.lease_by == owner)
+        .values(_pair_values(vault, connection_id, pair, now))
+        .returning(c.version)
+    )
+    stored = session.connection().execute(statement).scalar_one_or_none()
+    if stored is None:
+        raise Busy(f"another process took over the tokens of connection {connection_id}")
+    return int(stored)
+
+
+def accept_pair(session: Session, vault: Vault, connection_id: ConnectionId, *, pair: TokenPair, now: datetime) -> int:
+    """Keep the first pair of a new consent, whatever was there; a renewal that is under way loses its lease.
+
+    Returns the new fencing number.
+
+    Raises:
+        NothingFound: No such connection.
+    """
+    statement = (
+        update(CONNECTIONS)
+        .where(CONNECTIONS.c.id == connection_id)
+        .values(_pair_values(vault, connection_id, pair, now))
+        .returning(CONNECTIONS.c.version)
+    )
+    stored = session.connection().execute(statement).scalar_one_or_none()
+    if stored is None:
+        raise NothingFound(f"there is no connection {connection_id}", hint="connector connect")
+    return int(stored)
+
+
+def release_lease(session: Session, connection_id: ConnectionId, *, owner: str) -> None:
+    """Give the lease back without a new pair; nothing happens when it is no longer ours."""
+    c = CONNECTIONS.c
+    statement = update(CONNECTIONS).where(c.id == connection_id, c.lease_by == owner)
+    session.connection().execute(statement.values(lease_by=None, lease_until=None))
+
+
+def suspect(session: Session, connection_id: ConnectionId, *, owner: str, cause: str) -> None:
+    """Remember what a refused renewal may mean, while the connection goes on; a stored pair clears it."""
+    c = CONNECTIONS.c
+    statement = update(CONNECTIONS).where(c.id == connection_id, c.lease_by == owner)
+    session.connection().execute(statement.values(cause=cause))
+
+
+def mark_lost(session: Session, connection_id: ConnectionId, cause: str, *, now: datetime) -> None:
+    """Say that only a new consent helps; `cause` is a fixed word. The old pair is kept as evidence."""
+    statement = update(CONNECTIONS).where(CONNECTIONS.c.id == connection_id)
+    session.connection().execute(
+        statement.values(
+            cause=cause, lease_by=None, lease_until=None, **state_values(ConnectionState.NEEDS_PERSON, now)
+        )
+    )
+
+
+def _context(connection_id: ConnectionId) -> str:
+    return f"connection:{connection_id}"
+
+
+def _pair_values(vault: Vault, connection_id: ConnectionId, pair: TokenPair, now: datetime) -> dict[str, Any]:
+    sealed = vault.seal(_context(connection_id), {**asdict(pair), "issued_at": pair.issued_at.isoformat()})
+    return {
+        "sealed_tokens": sealed,
+        "version": CONNECTIONS.c.version + 1,
+        "lease_by": None,
+        "lease_until": None,
+        "token_issued_at": pair.issued_at,
+        "token_expires_at": pair.issued_at + timedelta(seconds=pair.expires_in),
+        "refresh_issued_at": pair.issued_at,
+        "cause": None,
+        **state_values(ConnectionState.ACTIVE, now),
+    }
+
+
+def _opened(vault: Vault, connection_id: ConnectionId, sealed: str) -> TokenPair:
+    values = vault.open(_context(connection_id), sealed)
+    return TokenPair(**{**values, "issued_at": datetime.fromisoformat(values["issued_at"])})

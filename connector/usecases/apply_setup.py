@@ -1,0 +1,386 @@
+"""Carry out a set-up plan in Exact, change by change, so that a kill at any moment is resumed without a second contact.
+
+For each change: the intent row is committed, then the write goes out, then the outcome is committed. What Exact holds
+is compared in bulk through sync: before the first write, after at most 60 writes, and at the end (design.md section 4).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlmodel import Session
+
+from connector.customer import Contact, ContactId, Customer, CustomerId, Division
+from connector.customers.setup import WRITES_PER_CHECK, Action, Change, Plan, Skip, SkipReason
+from connector.errors import AnswerLost, ConnectorError, NeedsPerson, Permanent, Transient
+from connector.exact import mapping, protocol, records
+from connector.exact.client import ExactClient
+from connector.storage import customers, journal
+from connector.storage.database import Database
+from connector.storage.journal import RunKind, SetupRun, StepId, StepState
+from connector.usecases.ownership import Lease
+from connector.usecases.sync_division import sync_cards
+
+log = structlog.get_logger()
+
+ACCOUNTS = "crm/Accounts"
+CONTACTS = "crm/Contacts"
+
+DELETE_CONTACT = "delete_contact"
+"""The action of a journal step that takes back a `create_contact`."""
+NO_MAIN_CONTACT: Mapping[str, Any] = {"MainContact": None}
+"""`before` of a `create_contact` on a card that had none: Exact makes the first contact the main one [live, one]."""
+
+FIELD_OF = {
+    "InvoicingMethod": "invoicing_method",
+    "InvoiceAttachmentType": "attachment_type",
+    "ChamberOfCommerce": "kvk",
+    "Email": "email",
+    "FirstName": "first_name",
+    "LastName": "last_name",
+}
+"""Exact's field names as used in plans and journal, and ours."""
+
+Progress = Callable[[int, int], None]
+"""Told how many changes are done, of how many."""
+
+
+@dataclass(slots=True, kw_only=True)
+class SetupReport:
+    """What an apply or an undo did; `as_json` is the shape of interfaces.md."""
+
+    run: str
+    division: int
+    applied: int = 0
+    skipped: list[Skip] = field(default_factory=list)
+    failed: list[tuple[Customer, str, str]] = field(default_factory=list)
+    """Customer, action, error."""
+    remaining: int = 0
+    api_calls: int = 0
+    stopped_by: ConnectorError | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The document of `setup apply --json`."""
+        return {
+            "run": self.run,
+            "applied": self.applied,
+            "skipped": [
+                {"customer": customer_json(skip.customer), "reason": skip.reason.value} for skip in self.skipped
+            ],
+            "failed": [
+                {"customer": customer_json(customer), "action": action, "error": error}
+                for customer, action, error in self.failed
+            ],
+            "remaining": self.remaining,
+            "api_calls": self.api_calls,
+        }
+
+
+def customer_json(customer: Customer) -> dict[str, str]:
+    """A customer as plans and reports name one."""
+    return {"id": customer.id, "code": customer.code, "name": customer.name}
+
+
+def apply_setup(
+    database: Database,
+    client: ExactClient,
+    plan: Plan,
+    *,
+    upload_address: str,
+    clock: Callable[[], datetime],
+    limit: int | None = None,
+    progress: Progress = lambda done, all_of_them: None,
+) -> SetupReport:
+    """Apply exactly the changes of `plan`; what changed in Exact since is skipped and reported.
+
+    Args:
+        limit: Stop after so many changes; the others count as remaining.
+
+    Returns:
+        What was done. `stopped_by` says why it ended early (rights, the day's budget, Exact away); then the same
+        command goes on where it stopped.
+
+    Raises:
+        Busy: Another process is at the set-up of this division.
+    """
+    division = plan.division
+    calls_before = client.calls
+    with Lease(database, f"setup:{division}", now=clock()) as lease:
+        with database.transaction() as session:
+            run = journal.start_run(session, division, RunKind.APPLY, upload_address=upload_address, now=clock())
+        report = SetupReport(run=run.id, division=division)
+        chosen = plan.changes[:limit] if limit is not None else plan.changes
+        try:
+            settle_intentions(database, client, division, clock=clock)
+            if chosen:
+                sync_cards(database, client, division, clock=clock)
+            _Run(database, client, division, run, clock, lease, report).apply(chosen, progress)
+        except (NeedsPerson, Transient) as error:
+            report.stopped_by = error
+        report.remaining = len(plan.changes) - report.applied - len(report.failed) - len(report.skipped)
+        with database.transaction() as session:
+            journal.end_run(session, run.id, now=clock())
+    report.api_calls = client.calls - calls_before
+    log.info("setup.applied", division=division, run=run.id, applied=report.applied, failed=len(report.failed))
+    return report
+
+
+def settle_intentions(
+    database: Database, client: ExactClient, division: Division, *, clock: Callable[[], datetime]
+) -> None:
+    """Find out what became of writes that an earlier run intended and never recorded.
+
+    Each is looked up in Exact: a contact by account and address, a field by its value. Nothing is written, but that
+    a contact which became main contact through us loses that again.
+    """
+    with database.reading() as session:
+        unsettled = journal.open_steps(session, division)
+    for step in unsettled:
+        contact_id = step.contact_id
+        if step.action == Action.CREATE_CONTACT:
+            contact_id = find_contact(client, step.customer_id, str(step.after["Email"]))
+            happened = contact_id is not None
+            if contact_id is not None and step.before == NO_MAIN_CONTACT:
+                give_back_main_contact(client, step.customer_id, contact_id)
+        elif contact_id is not None:
+            row = client.get_one(CONTACTS, contact_id, select=records.Contact.FIELDS)
+            deletes = step.action == DELETE_CONTACT
+            happened = row is None if deletes else row is not None and _holds_contact(row, step.after)
+        else:
+            row = client.get_one(ACCOUNTS, step.customer_id, select=records.Account.FIELDS)
+            happened = row is not None and _holds_account(row, step.after)
+        with database.transaction() as session:
+            if happened:
+                journal.finish_step(session, step.id, StepState.DONE, contact_id=contact_id, now=clock())
+                journal.mark_original_undone(session, step)
+            else:
+                error = "interrupted before Exact had it"
+                journal.finish_step(session, step.id, StepState.FAILED, error=error, now=clock())
+        log.info("setup.step_settled", division=division, step=step.id, happened=happened)
+
+
+def give_back_main_contact(client: ExactClient, customer: str, contact: ContactId) -> None:
+    """Empty the main contact again where Exact made our contact, the first of the account, its main contact."""
+    row = client.get_one(ACCOUNTS, customer, select=records.Account.FIELDS)
+    if row is not None and records.Account.from_json(row).main_contact == contact:
+        client.put(ACCOUNTS, customer, NO_MAIN_CONTACT)
+
+
+def find_contact(client: ExactClient, customer: str, email: str) -> ContactId | None:
+    """Look up a contact by its natural key, account and address; the oldest when there are several."""
+    account = protocol.quote_guid(customer)
+    rows = client.read_all(CONTACTS, select=records.Contact.FIELDS, filter=f"Account eq {account}")
+    matching = [
+        contact
+        for contact in map(records.Contact.from_json, rows)
+        if (contact.email or "").casefold() == email.casefold()
+    ]
+    return ContactId(matching[0].id) if matching else None
+
+
+def _holds_contact(row: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    contact = mapping.to_contact(records.Contact.from_json(row), division=Division(0))
+    return all(getattr(contact, FIELD_OF[name]) == value for name, value in wanted.items())
+
+
+def _holds_account(row: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    customer = mapping.to_customer(records.Account.from_json(row), division=Division(0))
+    return holds(customer, wanted)
+
+
+def holds(card: Customer | Contact, wanted: Mapping[str, Any]) -> bool:
+    """Whether a card holds these values, named as Exact names them; of `MainContact` only what we know of it."""
+    for name, value in wanted.items():
+        if name in FIELD_OF and not _same(getattr(card, FIELD_OF[name]), value):
+            return False
+    return True
+
+
+def _same(ours: object, theirs: object) -> bool:
+    """An address counts without its case; an empty number and 0 both mean: nothing chosen."""
+    if isinstance(ours, str) and isinstance(theirs, str):
+        return ours.strip().casefold() == theirs.strip().casefold()
+    return (ours or 0) == (theirs or 0)
+
+
+class _Run:
+    """The writes of one run over one division."""
+
+    def __init__(
+        self,
+        database: Database,
+        client: ExactClient,
+        division: Division,
+        run: SetupRun,
+        clock: Callable[[], datetime],
+        lease: Lease,
+        report: SetupReport,
+    ) -> None:
+        self.database = database
+        self.client = client
+        self.division = division
+        self.run = run
+        self.clock = clock
+        self.lease = lease
+        self.report = report
+        self.unchecked: list[tuple[Change, ContactId | None, StepId]] = []
+
+    def apply(self, changes: tuple[Change, ...], progress: Progress) -> None:
+        """Every change in turn, with bulk checks between customers."""
+        with_put = {change.customer.id for change in changes if change.action is Action.SET_INVOICING}
+        previous: CustomerId | None = None
+        for number, change in enumerate(changes, start=1):
+            if len(self.unchecked) >= WRITES_PER_CHECK - 1 and change.customer.id != previous:
+                self.check()
+            previous = change.customer.id
+            card, contacts = self.card(change.customer.id)
+            if card is None or not self.is_as_planned(change, card, contacts):
+                self.report.skipped.append(Skip(customer=change.customer, reason=SkipReason.CHANGED_MEANWHILE))
+            else:
+                self.write(change, card, contacts, has_put=card.id in with_put)
+            self.lease.take(self.clock())
+            progress(number, len(changes))
+        if self.unchecked:
+            self.check()
+
+    def card(self, customer: CustomerId) -> tuple[Customer | None, tuple[Contact, ...]]:
+        """The customer and its contacts as the database has them now."""
+        with self.database.reading() as session:
+            return (
+                customers.get(session, self.division, customer),
+                customers.contacts_of(session, self.division, customer),
+            )
+
+    def is_as_planned(self, change: Change, card: Customer, contacts: tuple[Contact, ...]) -> bool:
+        """Whether the card still is what the plan saw: the values before, and no contact of ours where one is made."""
+        if change.action is Action.CREATE_CONTACT:
+            return not any(_same(contact.email, change.after["Email"]) for contact in contacts)
+        if change.contact is not None:
+            found = next((contact for contact in contacts if contact.id == change.contact), None)
+            return found is not None and holds(found, change.before or {})
+        return holds(card, change.before or {})
+
+    def write(self, change: Change, card: Customer, contacts: tuple[Contact, ...], *, has_put: bool) -> None:
+        """Intent, write, outcome; the database's copy is brought along, so that a plan right after needs no sync."""
+        before = change.before
+        creates = change.action is Action.CREATE_CONTACT
+        becomes_main = creates and not contacts and card.main_contact is None
+        if becomes_main:
+            before = NO_MAIN_CONTACT
+        body = dict(change.after)
+        if change.action is Action.SET_INVOICING and self.our_contact_is_main(change, card, contacts):
+            body |= NO_MAIN_CONTACT
+        with self.database.transaction() as session:
+            step = journal.add_step(
+                session,
+                self.run,
+                customer_id=card.id,
+                customer_code=card.code,
+                customer_name=card.name,
+                action=change.action.value,
+                contact_id=change.contact,
+                before=dict(before) if before is not None else None,
+                after=dict(change.after),
+                now=self.clock(),
+            )
+        try:
+            contact_id = self.send(change, card, body)
+            if becomes_main and not has_put:
+                self.client.put(ACCOUNTS, card.id, NO_MAIN_CONTACT)
+        except Permanent as error:
+            self.failed(step, card, change.action.value, error.message)
+            return
+        is_main_now = contact_id if becomes_main and has_put else None
+        with self.database.transaction() as session:
+            journal.finish_step(session, step, StepState.DONE, contact_id=contact_id, now=self.clock())
+            self.remember(session, change, card, contact_id, is_main_now)
+        self.report.applied += 1
+        self.unchecked.append((change, contact_id, step))
+
+    def our_contact_is_main(self, change: Change, card: Customer, contacts: tuple[Contact, ...]) -> bool:
+        """Whether the main contact is one that we made on a card without any; the same call then takes that back."""
+        main = next((contact for contact in contacts if contact.id == card.main_contact), None)
+        if main is None:
+            return False
+        with self.database.reading() as session:
+            return journal.created_with(session, self.division, main.id) == NO_MAIN_CONTACT
+
+    def send(self, change: Change, card: Customer, body: dict[str, Any]) -> ContactId | None:
+        """The write itself; after a lost answer the record is looked up before anything else happens."""
+        try:
+            if change.action is Action.CREATE_CONTACT:
+                return ContactId(str(self.client.post(CONTACTS, {"Account": card.id, **body})["ID"]))
+            if change.contact is not None:
+                self.client.put(CONTACTS, change.contact, body)
+            else:
+                self.client.put(ACCOUNTS, card.id, body)
+            return change.contact
+        except AnswerLost:
+            return self.look_up(change, card)
+
+    def look_up(self, change: Change, card: Customer) -> ContactId | None:
+        """What became of a write whose answer was lost.
+
+        Raises:
+            AnswerLost: It did not happen; the step stays intended, and the next run looks again.
+        """
+        if change.action is Action.CREATE_CONTACT:
+            found = find_contact(self.client, card.id, str(change.after["Email"]))
+            if found is None:
+                raise AnswerLost("Exact did not answer, and the contact is not there", hint="run the command again")
+            return found
+        path, key = (CONTACTS, change.contact) if change.contact is not None else (ACCOUNTS, card.id)
+        entity = records.Contact if change.contact is not None else records.Account
+        row = self.client.get_one(path, key, select=entity.FIELDS)
+        check = _holds_contact if change.contact is not None else _holds_account
+        if row is None or not check(row, change.after):
+            raise AnswerLost("Exact did not answer, and the change is not there", hint="run the command again")
+        return change.contact
+
+    def failed(self, step: StepId, card: Customer, action: str, error: str) -> None:
+        """Record that Exact said no; its own words are kept as they are."""
+        with self.database.transaction() as session:
+            journal.finish_step(session, step, StepState.FAILED, error=error, now=self.clock())
+        self.report.failed.append((card, action, error))
+
+    def remember(
+        self,
+        session: Session,
+        change: Change,
+        card: Customer,
+        contact_id: ContactId | None,
+        is_main_now: ContactId | None,
+    ) -> None:
+        """Bring the database's copy of the card along; the next sync overwrites it with Exact's own."""
+        values: dict[str, Any] = {FIELD_OF[name]: value for name, value in change.after.items()}
+        if change.action is Action.CREATE_CONTACT and contact_id is not None:
+            name = " ".join(str(change.after.get(part, "")) for part in ("FirstName", "LastName")).strip()
+            contact = Contact(division=self.division, id=contact_id, customer=card.id, full_name=name, **values)
+            customers.note_contact(session, contact)
+            if is_main_now is not None:
+                customers.note_customer(session, replace(card, main_contact=is_main_now))
+        elif contact_id is not None:
+            for contact in customers.contacts_of(session, self.division, card.id):
+                if contact.id == contact_id:
+                    customers.note_contact(session, replace(contact, **values))
+        else:
+            customers.note_customer(session, replace(card, **values))
+
+    def check(self) -> None:
+        """Read accounts and contacts back in bulk: what Exact did not keep is a failure that says so."""
+        sync_cards(self.database, self.client, self.division, clock=self.clock)
+        for change, contact_id, step in self.unchecked:
+            card, contacts = self.card(change.customer.id)
+            ours = next((contact for contact in contacts if contact.id == contact_id), None)
+            target: Customer | Contact | None = ours if contact_id is not None else card
+            wrong = None
+            if target is None or not holds(target, change.after):
+                wrong = "Exact did not keep the value: " + ", ".join(change.after)
+            elif ours is not None and change.action is Action.CREATE_CONTACT and card and card.main_contact == ours.id:
+                wrong = "Exact keeps our contact as the main contact"
+            if wrong is not None:
+                self.report.applied -= 1
+                self.failed(step, card or change.customer, change.action.value, wrong)
+        self.unchecked.clear()

@@ -1,0 +1,23 @@
+"""Audit the KvK numbers of a division's customers, from the database as last synced."""
+
+from datetime import date
+
+from connector.customer import Division
+from connector.customers import audit as kvk_audit
+from connector.customers.audit import Audit, InvoiceFact
+from connector.storage import customers, divisions, sales_invoices
+from connector.storage.database import Database
+
+
+def audit_kvk(database: Database, division: Division, *, today: date) -> Audit:
+    """Judge every active customer's number, with what its invoices of the last 12 months add up to."""
+    with database.reading() as session:
+        everybody = customers.all_customers(session, division)
+        facts = sales_invoices.facts(session, division, date.min)
+        pinned = divisions.get(session, division)
+    return kvk_audit.audit(
+        everybody,
+        [InvoiceFact(customer=customer, date=day, amount=amount) for customer, day, amount in facts],
+        own_kvk=pinned.kvk if pinned else "",
+        today=today,
+    )

@@ -1,0 +1,79 @@
+"""Who holds a lease: names for processes, and whether the holder of an old lease can still be at work."""
+
+import os
+import socket
+import uuid
+from datetime import datetime, timedelta
+
+from connector.errors import Busy
+from connector.storage import leases
+from connector.storage.database import Database
+
+_HOST = socket.gethostname()
+_RUN = uuid.uuid4().hex[:8]
+
+
+def new_owner() -> str:
+    """A name to take one lease under: host, process number, a word that is new each start, and one for each lease.
+
+    Two threads of one process are two owners.
+    """
+    return f"{_HOST}/{os.getpid()}/{_RUN}/{uuid.uuid4().hex[:8]}"
+
+
+def is_gone(owner: str) -> bool:
+    """Whether `owner` was a process of this machine that no longer runs.
+
+    A lease protects against two at work at once, not against one that died; so a restart on the same machine need
+    not wait for the lease to run out. On Windows the question cannot be asked without risk (signal 0 is an event
+    there), so the answer is no and the lease runs out by itself.
+    """
+    host, number, run, *_ = [*owner.split("/"), "", ""]
+    if host != _HOST or not number.isdigit() or os.name == "nt":
+        return False
+    if int(number) == os.getpid():
+        return run != _RUN  # our number at another start: the machine or the container began anew
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+class Lease:
+    """One kind of work that only one process may do at a time, as a `with` block.
+
+    Raises:
+        Busy: Another process that may still run holds it.
+    """
+
+    def __init__(
+        self, database: Database, name: str, *, now: datetime, life: timedelta = timedelta(minutes=10)
+    ) -> None:
+        self._database = database
+        self._name = name
+        self._life = life
+        self._owner = new_owner()
+        self.take(now)
+
+    def take(self, now: datetime) -> None:
+        """Take the lease, or make it last again from `now`."""
+        owner = self._owner
+        with self._database.transaction() as session:
+            if leases.take(session, self._name, owner=owner, now=now, until=now + self._life):
+                return
+            holder = leases.holder(session, self._name)
+            if holder is not None and is_gone(holder):
+                leases.release(session, self._name, owner=holder)
+                if leases.take(session, self._name, owner=owner, now=now, until=now + self._life):
+                    return
+        raise Busy(f"another process is at it: {self._name}", hint="wait until it has ended, then try again")
+
+    def __enter__(self) -> "Lease":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._database.transaction() as session:
+            leases.release(session, self._name, owner=self._owner)
