@@ -27,8 +27,8 @@ def hide_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMap
     return event
 
 
-def configure(*, verbose: bool = False, quiet: bool = False) -> None:
-    """Send every log line of this process to stderr; warnings and worse unless told otherwise."""
+def configure(level: int) -> None:
+    """Send the log lines of this process from `level` on to stderr."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -47,7 +47,7 @@ def configure(*, verbose: bool = False, quiet: bool = False) -> None:
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.DEBUG if verbose else logging.ERROR if quiet else logging.INFO)
+    root.setLevel(level)
     for noisy in ("httpx", "httpcore", "mail.log", "mail.debug", "asyncio", "alembic", "apscheduler"):
         # httpx logs whole addresses at INFO, and an address can hold a code
         logging.getLogger(noisy).setLevel(logging.WARNING)

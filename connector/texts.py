@@ -250,7 +250,7 @@ _INVOICE_MAIL = {
         "invoice": "Factuur",
         "credit_note": "Creditfactuur",
         "subject": "{kind} {number} van {seller}",
-        "opening": "Geachte heer, mevrouw,\n\nBijgaand ontvangt u {kind} {number} van {seller}.",
+        "opening": "Geachte heer, mevrouw,\n\nBijgaand ontvangt u van {seller} {kind} {number}.",
         "amount": "Bedrag: {amount}",
         "due": "Te betalen vóór of op: {due}",
         "closing": "De factuur is bijgevoegd als e-factuur (XML), voor uw boekhoudprogramma{pdf}.\n\n"
@@ -261,7 +261,7 @@ _INVOICE_MAIL = {
         "invoice": "Invoice",
         "credit_note": "Credit note",
         "subject": "{kind} {number} from {seller}",
-        "opening": "Dear Sir or Madam,\n\nPlease find attached {kind} {number} from {seller}.",
+        "opening": "Dear Sir or Madam,\n\nPlease find attached, from {seller}, {kind} {number}.",
         "amount": "Amount: {amount}",
         "due": "Payable by: {due}",
         "closing": "It is attached as an e-invoice (XML), for your bookkeeping software{pdf}.\n\n"

@@ -1,7 +1,9 @@
 """The program `connector`: global options, all commands, and one place where errors become lines and exit codes."""
 
+import logging
 import sys
 import traceback
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -9,36 +11,60 @@ import typer
 from typer.exceptions import TyperException
 
 from connector import log
-from connector.cli import (
-    audit,
-    connect,
-    demo,
-    doctor,
-    ingest,
-    init,
-    invoices,
-    kvk,
-    recipients,
-    run,
-    sandbox,
-    setup,
-    sync,
-)
 from connector.cli.terminal import Terminal, show_error
 from connector.errors import ConnectorError, WrongUsage
 
-app = typer.Typer(
-    name="connector",
-    help="Connects Exact Online divisions to InvoiceSharing: customers set up, KvK numbers checked, every invoice "
-    "to the right recipient.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    rich_markup_mode=None,
-)
+COMMANDS = {
+    "demo": "demo",
+    "sandbox": "sandbox",
+    "init": "init",
+    "connect": "connect",
+    "connections": "connect",
+    "disconnect": "connect",
+    "sync": "sync",
+    "setup": "setup",
+    "audit": "audit",
+    "kvk": "kvk",
+    "check": "check",
+    "ingest": "ingest",
+    "invoices": "invoices",
+    "recipients": "recipients",
+    "run": "run",
+    "doctor": "doctor",
+}
+"""Every command and the module that holds it, in the order of the help text."""
+GLOBAL_OPTIONS = frozenset({"--config", "--verbose", "-v", "--quiet", "--lang"})
 
 
-@app.callback()
+def program(words: list[str]) -> typer.Typer:
+    """The command line for these words: only the module of the command asked for is imported, all of them for help."""
+    app = typer.Typer(
+        name="connector",
+        help="Connects Exact Online divisions to InvoiceSharing: customers set up, KvK numbers checked, every "
+        "invoice to the right recipient.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(options)
+    asked = _command_in(words)
+    for module in dict.fromkeys([COMMANDS[asked]] if asked else COMMANDS.values()):
+        import_module(f"connector.cli.{module}").register(app)
+    return app
+
+
+def _command_in(words: list[str]) -> str | None:
+    """The command asked for: the first word that is no global option and no value of one."""
+    rest = iter(words)
+    for word in rest:
+        if word in {"--config", "--lang"}:
+            next(rest, None)
+        elif not word.startswith("-"):
+            return word if word in COMMANDS else None
+    return None
+
+
 def options(
     context: typer.Context,
     config: Annotated[
@@ -54,25 +80,15 @@ def options(
     """Take the options that all commands share."""
     if lang not in {None, "nl", "en"}:
         raise WrongUsage(f"--lang {lang} is not a language we write", hint="nl or en")
-    log.configure(verbose=verbose, quiet=quiet or not verbose)
+    log.configure(logging.DEBUG if verbose else logging.CRITICAL)  # a command's errors are lines of their own
     context.obj = Terminal(config=config, verbose=verbose, quiet=quiet, language=lang)
-
-
-GLOBAL_OPTIONS = frozenset({"--config", "--verbose", "-v", "--quiet", "--lang"})
-
-for part in (demo, sandbox, init, connect, sync, audit, ingest, run, doctor):
-    part.register(app)
-app.add_typer(setup.app, name="setup", help="The set-up of customers' cards: plan, apply, undo, status.")
-app.add_typer(kvk.app, name="kvk", help="KvK numbers (Chamber of Commerce).")
-app.add_typer(invoices.app, name="invoices", help="What came in, what became of it and why.")
-app.add_typer(recipients.app, name="recipients", help="The directory that routing uses.")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code; never a traceback unless -v."""
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        code = app(args=words, standalone_mode=False, prog_name="connector")
+        code = program(words)(args=words, standalone_mode=False, prog_name="connector")
     except ConnectorError as error:
         show_error(error)
         _trace(words)

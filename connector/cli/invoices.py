@@ -23,9 +23,9 @@ Ids = Annotated[list[str], typer.Argument(metavar="ID…", help="As `connector i
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 
-@app.callback()
-def group() -> None:
-    """What came in, what became of it and why."""
+def register(program: typer.Typer) -> None:
+    """Add the group."""
+    program.add_typer(app, name="invoices", help="What came in, what became of it and why.")
 
 
 @app.command("list")

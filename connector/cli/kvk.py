@@ -10,9 +10,9 @@ from connector.identifiers import KvkStatus, check_kvk
 app = typer.Typer(no_args_is_help=True)
 
 
-@app.callback()
-def group() -> None:
-    """KvK numbers (Chamber of Commerce)."""
+def register(program: typer.Typer) -> None:
+    """Add the group."""
+    program.add_typer(app, name="kvk", help="KvK numbers (Chamber of Commerce).")
 
 
 @app.command("check")

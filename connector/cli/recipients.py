@@ -15,9 +15,11 @@ from connector.storage import recipients
 app = typer.Typer(no_args_is_help=True)
 
 
-@app.callback()
-def group() -> None:
-    """The directory that routing uses: who gets invoices for which number, and where."""
+def register(program: typer.Typer) -> None:
+    """Add the group."""
+    program.add_typer(
+        app, name="recipients", help="The directory that routing uses: who gets invoices for which number, and where."
+    )
 
 
 @app.command("list")

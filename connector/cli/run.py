@@ -1,9 +1,11 @@
 """`connector run`: the background sync, for good or for one pass."""
 
+import logging
 from typing import Annotated
 
 import typer
 
+from connector import log
 from connector.cli.ingest import describe_tally
 from connector.cli.sync import describe
 from connector.cli.terminal import finish, note, print_json, progress, say, terminal_of
@@ -25,8 +27,10 @@ def run(
     """Sync, take, route and deliver in the background until stopped; with --once one pass."""
     if json and not once:
         raise WrongUsage("--json goes with --once", hint="the running service writes log lines")
-    with terminal_of(context).wiring() as wiring:
+    terminal = terminal_of(context)
+    with terminal.wiring() as wiring:
         if not once:
+            log.configure(logging.DEBUG if terminal.verbose else logging.WARNING if terminal.quiet else logging.INFO)
             note(context, "running; stop with Ctrl-C or SIGTERM")
             run_until_stopped(wiring)
             return

@@ -27,9 +27,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on s
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
-@app.callback()
-def group() -> None:
-    """The set-up of customers' cards: plan, apply, undo, status."""
+def register(program: typer.Typer) -> None:
+    """Add the group."""
+    program.add_typer(app, name="setup", help="The set-up of customers' cards: plan, apply, undo, status.")
 
 
 @app.command("status")

@@ -12,16 +12,18 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from connector.composition import Wiring
 from connector.errors import ConnectorError, NeedsPerson, Permanent, Transient, WrongUsage
-from connector.settings import Settings
+
+if TYPE_CHECKING:  # at run time these are imported when a command needs them: they bring in most of the program
+    from connector.composition import Wiring
+    from connector.settings import Settings
 
 PIPED_WIDTH = 200
 LINE_EVERY = 100
@@ -48,12 +50,16 @@ class Terminal:
         """The language of what accountants read, mails and reports: Dutch unless asked."""
         return self.language or "nl"
 
-    def settings(self) -> Settings:
+    def settings(self) -> "Settings":
         """The settings of this call."""
+        from connector.settings import Settings
+
         return Settings.load(self.config, os.environ)
 
-    def wiring(self) -> Wiring:
+    def wiring(self) -> "Wiring":
         """Everything wired from the settings; use it as a `with` block."""
+        from connector.composition import Wiring
+
         return Wiring(self.settings(), language=self.reader_language)
 
 

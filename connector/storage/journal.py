@@ -199,7 +199,7 @@ def mark_undone(session: Session, step_id: StepId, *, by: RunId) -> None:
 def mark_original_undone(session: Session, step: SetupStep) -> None:
     """After a step of an undo run turned out to be done: say so on the step that it took back.
 
-    That is the newest step of another run with the same customer and contact whose action it reverses.
+    That is the newest step of an apply run with the same customer and contact whose action it reverses.
     """
     run = get_run(session, step.run_id)
     if run is None or run.kind is not RunKind.UNDO:
@@ -207,14 +207,18 @@ def mark_original_undone(session: Session, step: SetupStep) -> None:
     s = STEPS.c
     reversed_action = "create_contact" if step.action == "delete_contact" else step.action
     same_contact = s.contact_id.is_(None) if step.contact_id is None else s.contact_id == step.contact_id
-    original = select(s.id).where(
-        s.division == step.division,
-        s.customer_id == step.customer_id,
-        s.action == reversed_action,
-        same_contact,
-        s.state == StepState.DONE.value,
-        s.undone_by.is_(None),
-        s.run_id != step.run_id,
+    original = (
+        select(s.id)
+        .join(RUNS, RUNS.c.id == s.run_id)
+        .where(
+            RUNS.c.kind == RunKind.APPLY.value,
+            s.division == step.division,
+            s.customer_id == step.customer_id,
+            s.action == reversed_action,
+            same_contact,
+            s.state == StepState.DONE.value,
+            s.undone_by.is_(None),
+        )
     )
     found = session.connection().execute(original.order_by(s.id.desc()).limit(1)).scalar_one_or_none()
     if found is not None:
