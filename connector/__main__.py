@@ -1,4 +1,7 @@
-"""Entry point of the console script and of `python -m connector`."""
+"""Entry point of the console script and of `python -m connector`.
+
+All it does is left to `cli.app`.
+"""
 
 import sys
 

@@ -1,4 +1,7 @@
-"""The one place where settings become clients, database and channels."""
+"""The one place where settings become clients, database and channels.
+
+What is done with them is the use cases' affair.
+"""
 
 import time
 from collections.abc import Callable
@@ -7,7 +10,6 @@ from functools import cached_property
 from importlib.metadata import version
 from types import TracebackType
 from typing import Self
-from zoneinfo import ZoneInfo
 
 import httpx
 
@@ -16,18 +18,32 @@ from connector.customers.setup import Wanted
 from connector.errors import InvalidSetting, Misconfigured, NothingFound
 from connector.exact.client import ExactClient, Limiter, make_http_client
 from connector.exact.oauth import ExactOAuth, token_http_client
-from connector.exact.protocol import Budget
+from connector.exact.protocol import AMSTERDAM, Budget
 from connector.sending.channel import Channel
 from connector.sending.smtp import SmtpChannel
 from connector.settings import Settings
-from connector.storage import budgets, divisions, learned
+from connector.storage import budgets, connections, divisions, learned
 from connector.storage.connections import ConnectionId
 from connector.storage.database import Database
 from connector.storage.vault import Vault
 from connector.usecases.handling import Handling
 from connector.usecases.keep_token import TokenKeeper
 
-AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+ATTACHMENT_TYPE = "attachment_type"
+"""The name under which `setup learn` keeps what it learnt."""
+EMAIL = 2
+"""Exact's `InvoicingMethod` for e-mail. Source: exact-online-api.md 4.1 [docs]."""
+
+
+def connection_of(division: divisions.PinnedDivision) -> ConnectionId:
+    """The log-in that works for a division.
+
+    Raises:
+        NothingFound: It is not connected (any more).
+    """
+    if division.connection_id is None:
+        raise NothingFound(f"division {division.code} is not connected", hint="run `connector connect`")
+    return division.connection_id
 
 
 def utc_now() -> datetime:
@@ -125,27 +141,36 @@ class Wiring:
 
     def exact(self, division: divisions.PinnedDivision) -> ExactClient:
         """A client for one division; its budget is stored, so that the next process starts knowing it."""
-        if division.connection_id is None:
-            raise NothingFound(f"division {division.code} is not connected", hint="run `connector connect`")
+        self._require_same_site(division)
         return ExactClient(
             self.http,
             base_url=self.settings.exact.site,
             division=division.code,
-            token=self.token_keeper(division.connection_id),
+            token=self.token_keeper(connection_of(division)),
             limiter=self._limiter(division.code),
             clock=self.clock,
             sleep=self.sleep,
         )
 
+    def _require_same_site(self, division: divisions.PinnedDivision) -> None:
+        """Refuse to send a connection's tokens to another site, or through another app, than they are from."""
+        with self.database.reading() as session:
+            connection = connections.get(session, connection_of(division))
+        exact = self.settings.exact
+        if connection is None or (connection.base_url, connection.client_id) != (exact.site, exact.client_id):
+            raise InvalidSetting(
+                f"division {division.code} was connected at another site or by another app than [exact] names",
+                hint="put the settings back, or connect the division again",
+            )
+
     def exact_before_choice(self, connection: ConnectionId) -> ExactClient:
         """A client for what needs no division: who is connected, and which divisions there are."""
         kept = [Budget()]
-        limiter = Limiter(
-            load=lambda: kept[0],
-            save=lambda budget: kept.__setitem__(0, budget),
-            clock=self.clock,
-            sleep=self.sleep,
-        )
+
+        def change(step: Callable[[Budget], Budget]) -> None:
+            kept[0] = step(kept[0])
+
+        limiter = Limiter(change=change, clock=self.clock, sleep=self.sleep)
         return ExactClient(
             self.http,
             base_url=self.settings.exact.site,
@@ -161,16 +186,15 @@ class Wiring:
         return TokenKeeper(self.database, self.vault, self.oauth, connection, clock=self.clock, sleep=self.sleep)
 
     def _limiter(self, division: int) -> Limiter:
-        def load() -> Budget:
-            with self.database.reading() as session:
-                stored = budgets.read(session, division)
-            return Budget.from_json(stored) if stored else Budget()
-
-        def save(budget: Budget) -> None:
+        def change(step: Callable[[Budget], Budget]) -> None:
             with self.database.transaction() as session:
-                budgets.save(session, division, budget.as_json())
+                stored = budgets.read(session, division)
+                before = Budget.from_json(stored) if stored else Budget()
+                after = step(before)
+                if after != before:
+                    budgets.save(session, division, after.as_json())
 
-        return Limiter(load=load, save=save, clock=self.clock, sleep=self.sleep)
+        return Limiter(change=change, clock=self.clock, sleep=self.sleep)
 
     def wanted(self, division: int) -> Wanted:
         """The state that the set-up of one division aims at.
@@ -180,13 +204,20 @@ class Wiring:
         """
         with self.database.reading() as session:
             alone = len(divisions.all(session)) <= 1
-            learnt = learned.read(session, division, "attachment_type")
-        own = self.settings.setup_of(division, alone=alone)
+            learnt = learned.read(session, division, ATTACHMENT_TYPE)
+        return self._wanted(division, learnt, alone=alone)
+
+    def _wanted(self, division: int, learnt: int | None, *, alone: bool) -> Wanted:
+        """Attachment types: the division's own setting, else what was learnt from it, else the common setting."""
+        setup = self.settings.setup_of(division, alone=alone)
+        own = self.settings.setup.divisions.get(division)
+        own_type = own.attachment_type if own else None
+        common = self.settings.setup.attachment_type
         return Wanted(
-            upload_address=own.upload_address or "",
-            contact_name=own.contact_name or "",
-            invoicing_method=own.invoicing_method or 2,
-            attachment_type=own.attachment_type if own.attachment_type is not None else learnt,
+            upload_address=setup.upload_address or "",
+            contact_name=setup.contact_name or "",
+            invoicing_method=setup.invoicing_method or EMAIL,
+            attachment_type=next((each for each in (own_type, learnt, common) if each is not None), None),
         )
 
     def handling(self) -> Handling:
@@ -195,11 +226,13 @@ class Wiring:
         wanted: dict[int, Wanted] = {}
         with self.database.reading() as session:
             codes = [division.code for division in divisions.all(session)]
+            learnt = {code: learned.read(session, code, ATTACHMENT_TYPE) for code in codes}
         for code in codes:
             try:
-                wanted[code] = self.wanted(code)
+                wanted[code] = self._wanted(code, learnt[code], alone=len(codes) == 1)
             except Misconfigured:
-                continue  # without an upload address nobody is set up, and nothing goes to one
+                if routing.deliver == "not_set_up":
+                    raise  # who is set up could not be told, and both we and InvoiceSharing would deliver
         return Handling(
             deliver=routing.deliver,
             unknown_recipient=routing.unknown_recipient,

@@ -1,12 +1,12 @@
 """The whole main job on the sandbox, with no account and no network: what `connector demo` does.
 
 Everything is real but the other side: HTTP to a sandbox and SMTP to a mailbox, both on loopback, through the same use
-cases as ever.
+cases as ever. Telling a person about it is left to `cli.demo`.
 """
 
-import json
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -106,17 +106,21 @@ def run_demo(
     options = SandboxOptions(
         customers=customers, invoices=invoices, seed=seed, speed=SPEED, database=folder / "sandbox.db"
     )
-    try:
-        with SandboxServer(options) as server, Mailbox(folder / "mails") as mailbox:
-            keep_mailbox(server.state, folder / "mails", mailbox.port)
-            start_date = server.state.world.today - HISTORY
-            _write_settings(folder, server, mailbox, start_date)
-            settings = Settings.load(folder / "config.toml", {})
-            _make_database(settings)
-            with Wiring(settings, language=language) as wiring:
-                return _Demo(wiring, folder, server, mailbox, progress).run(begun)
-    except (OSError, RuntimeError) as error:
-        raise SandboxFailed(f"the sandbox could not start: {error}", hint="is 127.0.0.1 free to listen on?") from error
+    with ExitStack() as started:
+        try:
+            server = started.enter_context(SandboxServer(options))
+            mailbox = started.enter_context(Mailbox(folder / "mails"))
+        except (OSError, RuntimeError) as error:
+            raise SandboxFailed(
+                f"the sandbox could not start: {error}", hint="is 127.0.0.1 free to listen on?"
+            ) from error
+        keep_mailbox(server.state, folder / "mails", mailbox.port)
+        start_date = server.state.world.today - HISTORY
+        _write_settings(folder, server, mailbox, start_date)
+        settings = Settings.load(folder / "config.toml", {})
+        _make_database(settings)
+        with Wiring(settings, language=language) as wiring:
+            return _Demo(wiring, folder, server, mailbox, progress).run(begun)
 
 
 def _write_settings(folder: Path, server: SandboxServer, mailbox: Mailbox, start_date: date) -> None:
@@ -275,11 +279,16 @@ class _Demo:
         """The audit report, in Dutch for people and as JSON for programs."""
         audit = audit_kvk(self.wiring.database, division.code, today=self.wiring.today)
         audits = [
-            DivisionAudit(division=division.code, name=division.name, generated_at=self.wiring.clock(), audit=audit)
+            DivisionAudit(
+                division=division.code,
+                name=division.name,
+                generated_at=self.wiring.clock(),
+                audit=audit,
+                currency=division.currency or "EUR",
+            )
         ]
         folder = self.folder / "reports"
         folder.mkdir(exist_ok=True)
         (folder / "kvk.csv").write_bytes(report.as_csv(audits, language="nl"))
-        document = json.dumps(report.as_json(audits, language="nl"), ensure_ascii=False, indent=2)
-        (folder / "kvk.json").write_text(document + "\n", encoding="utf-8")
+        (folder / "kvk.json").write_bytes(report.json_bytes(report.as_json(audits, language="nl")))
         return audit

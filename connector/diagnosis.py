@@ -23,7 +23,6 @@ from connector.storage.connections import ConnectionState
 CLOCK_TOLERANCE = timedelta(seconds=5)
 """Several hosts that share tokens must agree about the time to less than the lease's margins."""
 LEAST_DISK = 1_000_000_000
-REFRESH_TOKEN_DAYS = 30
 WARN_DAYS = 14
 
 
@@ -163,9 +162,8 @@ def _connections(wiring: Wiring) -> Iterator[Check]:
         )
     for connection in known:
         name = f"connection {connection.id}"
-        issued = connection.refresh_issued_at
-        left = REFRESH_TOKEN_DAYS - (wiring.clock() - issued).days if issued else 0
-        if connection.state is ConnectionState.NEEDS_PERSON or left <= 0:
+        left = connections.days_left(connection, wiring.clock())
+        if connection.state is ConnectionState.NEEDS_PERSON or left == 0:
             yield Check(
                 name=name,
                 status=Status.ERROR,

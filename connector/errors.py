@@ -72,9 +72,23 @@ class NotAnInvoice(Permanent):
 class CannotRender(Permanent):
     """A mandatory fact is missing, or the totals differ; `reason` is the word under which the invoice is held."""
 
-    def __init__(self, message: str, *, reason: str, hint: str = "") -> None:
+    def __init__(self, message: str, *, reason: str, hint: str = "", message_nl: str = "", hint_nl: str = "") -> None:
         super().__init__(message, hint=hint)
         self.reason = reason
+        self.message_nl = message_nl
+        self.hint_nl = hint_nl
+
+    def in_words(self, language: str) -> str:
+        """What is the matter and what helps, for the notice to the sender."""
+        dutch = language == "nl" and self.message_nl
+        return (
+            ". ".join(
+                part.rstrip(".")
+                for part in ((self.message_nl, self.hint_nl) if dutch else (self.message, self.hint))
+                if part
+            )
+            + "."
+        )
 
 
 class DeliveryRefused(Permanent):
@@ -151,3 +165,7 @@ class DeliveryDeferred(Transient):
 
 class Busy(Transient):
     """Another process is doing just this."""
+
+
+class Superseded(Busy):
+    """Somebody else stored something newer meanwhile; ours counts no longer."""

@@ -10,6 +10,11 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+NLCIUS = "urn:cen.eu:en16931:2017#compliant#urn:fdc:nen.nl:nlcius:v1.0"
+"""CustomizationID (BT-24) of SI-UBL 2.0. Source: e-invoicing.md section 2."""
+BILLING_PROFILE = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
+"""ProfileID (BT-23) that goes with it. Source: the same."""
+
 
 class InvoiceType(StrEnum):
     """Which way the money goes."""
@@ -57,6 +62,10 @@ class Address:
     country: str = ""
 
 
+LONGEST_KEY = 200
+"""Databases limit what they index."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
     """Seller (BG-4) or buyer (BG-7)."""
@@ -76,6 +85,14 @@ class Party:
     contact_name: str = ""
     email: str = ""
     phone: str = ""
+
+    @property
+    def key(self) -> str:
+        """The party as repeats compare it: the best number there is, else the name; empty when it has neither."""
+        for scheme, value in (("kvk", self.kvk), ("oin", self.oin), ("vat", self.vat), ("gln", self.gln)):
+            if value:
+                return f"{scheme}:{value[:LONGEST_KEY]}"
+        return f"name:{self.name.casefold()[:LONGEST_KEY]}" if self.name else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,9 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from connector.composition import Wiring
+from connector.customer import Division
 from connector.errors import ConnectorError, Transient
-from connector.storage.divisions import PinnedDivision
+from connector.storage import divisions
 from connector.usecases.deliver_next import deliver_due
 from connector.usecases.ownership import Lease
 from connector.usecases.run_once import take_and_route
@@ -24,6 +25,7 @@ log = structlog.get_logger()
 
 HEARTBEAT = timedelta(seconds=30)
 LEASE = timedelta(minutes=2)
+LOOK_FOR_DIVISIONS = timedelta(minutes=1)
 JITTER_SECONDS = 5
 
 
@@ -32,11 +34,10 @@ class Stopping(Transient):
 
 
 def run_until_stopped(wiring: Wiring) -> None:
-    """Work on the intervals of the settings until SIGINT or SIGTERM.
+    """Work on the intervals of the settings until SIGINT or SIGTERM; divisions may come and go meanwhile.
 
     Raises:
-        Busy: Another scheduler works on this database.
-        NothingFound: No division is connected.
+        Busy: Another scheduler works on this database, from the start or since our lease ran out.
     """
     stop = threading.Event()
 
@@ -50,14 +51,14 @@ def run_until_stopped(wiring: Wiring) -> None:
         scheduler = BackgroundScheduler(
             timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
-        _add_jobs(scheduler, wiring, lease, stop)
+        jobs = _Jobs(scheduler, wiring, stop)
+        jobs.every(wiring.settings.schedule.deliver_every, "deliver", lambda: _deliver(wiring, stop))
         for number in previous:
             signal.signal(number, lambda *_: stop.set())
         scheduler.start()
-        log.info("scheduler.started", jobs=len(scheduler.get_jobs()))
+        log.info("scheduler.started")
         try:
-            while not stop.wait(1):
-                pass
+            _keep(wiring, lease, jobs, stop)
         finally:
             stop.set()
             scheduler.shutdown(wait=True)
@@ -66,23 +67,56 @@ def run_until_stopped(wiring: Wiring) -> None:
             log.info("scheduler.stopped")
 
 
-def _add_jobs(scheduler: BackgroundScheduler, wiring: Wiring, lease: Lease, stop: threading.Event) -> None:
-    schedule = wiring.settings.schedule
+def _keep(wiring: Wiring, lease: Lease, jobs: "_Jobs", stop: threading.Event) -> None:
+    """Hold the lease and follow which divisions are connected, in a loop of its own: no job can keep it waiting."""
+    beat = look = wiring.clock()
+    while True:
+        now = wiring.clock()
+        if now >= look:
+            jobs.follow_divisions()
+            look = now + LOOK_FOR_DIVISIONS
+        if now >= beat:
+            lease.take(now)
+            beat = now + HEARTBEAT
+        if stop.wait(1):
+            return
 
-    def every(pause: timedelta, name: str, job: Callable[[], None], *, jitter: int = JITTER_SECONDS) -> None:
-        scheduler.add_job(
-            _guarded(name, job, stop),
+
+class _Jobs:
+    """The jobs of one scheduler: one for each connected division, and one that delivers."""
+
+    def __init__(self, scheduler: BackgroundScheduler, wiring: Wiring, stop: threading.Event) -> None:
+        self._scheduler = scheduler
+        self._wiring = wiring
+        self._stop = stop
+        self._divisions: set[Division] = set()
+
+    def every(self, pause: timedelta, name: str, job: Callable[[], None]) -> None:
+        """Run `job` now and then at every `pause`, a little earlier or later so that not all start at once."""
+        self._scheduler.add_job(
+            _guarded(name, job, self._stop),
             "interval",
             seconds=pause.total_seconds(),
-            jitter=min(jitter, int(pause.total_seconds() // 2)) or None,
+            jitter=min(JITTER_SECONDS, int(pause.total_seconds() // 2)) or None,
             id=name,
-            next_run_time=wiring.clock(),
+            next_run_time=self._wiring.clock(),
         )
 
-    for division in wiring.pinned():
-        every(schedule.sync_every, f"sync:{division.code}", _sync_job(wiring, division, stop))
-    every(schedule.deliver_every, "deliver", lambda: _deliver(wiring, stop))
-    every(HEARTBEAT, "heartbeat", lambda: lease.take(wiring.clock()), jitter=0)
+    def follow_divisions(self) -> None:
+        """Start syncing divisions that were connected since, and stop for those that no longer are."""
+        with self._wiring.database.reading() as session:
+            connected = {division.code for division in divisions.all(session)}
+        for code in connected - self._divisions:
+            self.every(
+                self._wiring.settings.schedule.sync_every, f"sync:{code}", _sync_job(self._wiring, code, self._stop)
+            )
+            log.info("scheduler.division_added", division=code)
+        for code in self._divisions - connected:
+            self._scheduler.remove_job(f"sync:{code}")
+            log.info("scheduler.division_removed", division=code)
+        if not connected:
+            log.warning("scheduler.no_division", remedy="connector connect")
+        self._divisions = connected
 
 
 def _guarded(name: str, job: Callable[[], None], stop: threading.Event) -> Callable[[], None]:
@@ -104,9 +138,9 @@ def _guarded(name: str, job: Callable[[], None], stop: threading.Event) -> Calla
     return run
 
 
-def _sync_job(wiring: Wiring, division: PinnedDivision, stop: threading.Event) -> Callable[[], None]:
+def _sync_job(wiring: Wiring, code: Division, stop: threading.Event) -> Callable[[], None]:
     def job() -> None:
-        pinned = wiring.pinned([division.code])[0]
+        pinned = wiring.pinned([code])[0]
         handling = wiring.handling()
         report = sync_division(
             wiring.database,

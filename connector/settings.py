@@ -29,6 +29,10 @@ ALIASES = {
 }
 
 
+OTHER_NAMES = frozenset({"CONNECTOR_CONFIG", "CONNECTOR_LANG"})
+"""What the command line itself reads."""
+
+
 def is_loopback(host: str | None) -> bool:
     """Whether `host` (a name or an address) can only be this machine."""
     if host is None:
@@ -329,6 +333,12 @@ class Settings(BaseSettings):
 def _from_environment(model: type[BaseSettings], environ: Mapping[str, str]) -> dict[str, Any]:
     """The settings that the environment holds, in the shape of the file."""
     named = {name.upper(): value for name, value in environ.items() if name.upper().startswith("CONNECTOR_")}
+    sections = {section.upper() for section in model.model_fields}
+    for name in sorted(named.keys() - OTHER_NAMES - ALIASES.keys()):
+        if name.split("_")[1] not in sections:
+            nearest = difflib.get_close_matches(name, [f"CONNECTOR_{section}_…" for section in sorted(sections)], n=1)
+            hint = f"did you mean {nearest[0]}?" if nearest else "names are CONNECTOR_<SECTION>_<KEY>"
+            raise UnknownSetting(f"unknown setting {name} in the environment", hint=hint)
     for alias, name in ALIASES.items():
         if alias in named:
             named.setdefault(name, named[alias])

@@ -8,6 +8,8 @@ from datetime import date
 from decimal import Decimal
 
 LANGUAGES = ("nl", "en")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""Text that begins so is calculated by a spreadsheet (OWASP, CSV injection)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +45,13 @@ _REASONS: dict[str, dict[str, tuple[str, str, str]]] = {
             "Geen e-mailadres",
             "Er is geen bruikbaar e-mailadres bekend om deze factuur naartoe te sturen.",
             "Vul in Exact Online op de relatiekaart één geldig e-mailadres in. " + _RETRY_NL
-            + " Of wijs zelf een ontvanger aan met: connector invoices release {id} --to ONTVANGER",
+            + "\nOf wijs zelf een ontvanger aan met: connector invoices release {id} --to ONTVANGER",
         ),
         "en": (
             "No e-mail address",
             "No usable e-mail address is known to send this invoice to.",
             "Enter one valid e-mail address on the customer's card in Exact Online. " + _RETRY_EN
-            + " Or name a recipient yourself with: connector invoices release {id} --to RECIPIENT",
+            + "\nOr name a recipient yourself with: connector invoices release {id} --to RECIPIENT",
         ),
     },
     "unknown_recipient": {
@@ -69,13 +71,13 @@ _REASONS: dict[str, dict[str, tuple[str, str, str]]] = {
             "Twee verschillende KvK-nummers",
             "Op de factuur staat voor de klant een ander KvK-nummer dan op de relatiekaart.",
             "Ga na welk nummer juist is. Verbeter zo nodig het KvK-nummer op de relatiekaart in Exact Online. "
-            + _RETRY_NL + " Is de factuur zelf onjuist, maak dan een nieuwe.",
+            + _RETRY_NL + "\nIs de factuur zelf onjuist, maak dan een nieuwe.",
         ),
         "en": (
             "Two different KvK numbers",
             "The invoice gives another KvK number for the customer than the customer's card.",
             "Find out which number is right and, where needed, correct the KvK number on the card in Exact Online. "
-            + _RETRY_EN + " If the invoice itself is wrong, make a new one.",
+            + _RETRY_EN + "\nIf the invoice itself is wrong, make a new one.",
         ),
     },
     "own_number": {
@@ -195,7 +197,7 @@ _REASONS: dict[str, dict[str, tuple[str, str, str]]] = {
             "Check the recipient's e-mail address, and correct it in Exact Online or in the directory. " + _RETRY_EN,
         ),
     },
-    "held_by_rule": {
+    "deliver_none": {
         "nl": (
             "Tegengehouden door een instelling",
             "Volgens de instellingen van deze administratie worden facturen nu niet verstuurd.",
@@ -353,14 +355,23 @@ def notice_mail(
     return words["subject"].format(number=number, title=why.title), text + "\n"
 
 
-def one_line(text: str) -> str:
-    """Make text from outside fit for a subject or a table: no line breaks, no control characters, 200 at most.
+def one_line(text: str, *, longest: int | None = 200) -> str:
+    """Make text from outside fit for a subject or a table: no line breaks, no control characters, not too long.
 
     >>> one_line("2026-1\\r\\nBcc: x@y.example")
     '2026-1 Bcc: x@y.example'
     """
     printable = "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(printable.split())[:200]
+    return " ".join(printable.split())[:longest]
+
+
+def spreadsheet_cell(text: str) -> str:
+    """Make text from outside fit for a csv: what a spreadsheet would calculate gets an apostrophe.
+
+    >>> spreadsheet_cell("=1+1"), spreadsheet_cell("1+1")
+    ("'=1+1", '1+1')
+    """
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def money(amount: Decimal, currency: str, language: str) -> str:

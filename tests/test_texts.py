@@ -25,7 +25,7 @@ WORDS_OF_THE_CONTRACT = {
     "unreadable",
     "delivery_uncertain",
     "delivery_failed",
-    "held_by_rule",
+    "deliver_none",
 }
 
 

@@ -1,6 +1,11 @@
-"""The program `connector`: global options, all commands, and one place where errors become lines and exit codes."""
+"""The program `connector`: global options, all commands, and one place where errors become lines and exit codes.
 
+What a command does is left to its own module.
+"""
+
+import io
 import logging
+import signal
 import sys
 import traceback
 from importlib import import_module
@@ -74,7 +79,12 @@ def options(
     quiet: Annotated[bool, typer.Option("--quiet", help="Only data and errors.")] = False,
     lang: Annotated[
         str | None,
-        typer.Option("--lang", envvar="CONNECTOR_LANG", metavar="nl|en", help="Else nl for reports and mails."),
+        typer.Option(
+            "--lang",
+            envvar="CONNECTOR_LANG",
+            metavar="nl|en",
+            help="Else nl for reports and mails, en for the terminal.",
+        ),
     ] = None,
 ) -> None:
     """Take the options that all commands share."""
@@ -87,6 +97,8 @@ def options(
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code; never a traceback unless -v."""
     words = sys.argv[1:] if arguments is None else arguments
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what is under way ends in order
+    _write_utf8()
     try:
         code = program(words)(args=words, standalone_mode=False, prog_name="connector")
     except ConnectorError as error:
@@ -110,6 +122,14 @@ def main(arguments: list[str] | None = None) -> int:
         _trace(words)
         return 1
     return code if isinstance(code, int) else 0
+
+
+def _write_utf8() -> None:
+    """Write UTF-8 whatever the system's code page is: Windows' have no arrow, and lack letters of people's names."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # half a character, as file names may have, is written \\udcXX: also in JSON that is what it means
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _show_wrong_words(error: TyperException) -> None:

@@ -1,6 +1,8 @@
-"""`connector audit kvk`: the report on customers without a good KvK number."""
+"""`connector audit kvk`: the report on customers without a good KvK number.
 
-import json as json_module
+Judging the numbers is `customers.audit`'s affair, how the report looks `customers.report`'s.
+"""
+
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -53,6 +55,8 @@ def kvk(
     terminal = terminal_of(context)
     if delimiter is not None and (format is not Format.CSV or len(delimiter) != 1):
         raise WrongUsage("--delimiter takes one character and goes with --format csv")
+    if output is not None and format is Format.TABLE:
+        raise WrongUsage("a table is for the screen", hint="give --format csv or --format json with --output")
     with terminal.wiring() as wiring:
         audits = [
             DivisionAudit(
@@ -60,6 +64,7 @@ def kvk(
                 name=pinned.name,
                 generated_at=wiring.clock(),
                 audit=audit_kvk(wiring.database, pinned.code, today=wiring.today),
+                currency=pinned.currency or "EUR",
             )
             for pinned in wiring.pinned(division)
         ]
@@ -74,11 +79,9 @@ def kvk(
         if output is None:
             print_json(document)
         else:
-            _write(output, (json_module.dumps(document, ensure_ascii=False, indent=2) + "\n").encode())
-    elif output is None:
-        screen().print(report.as_table(audits, language=language, everybody=everybody))
+            _write(output, report.json_bytes(document))
     else:
-        raise WrongUsage("a table is for the screen", hint="give --format csv or --format json with --output")
+        screen().print(report.as_table(audits, language=language, everybody=everybody))
     summaries = [each.audit.summary for each in audits]
     missing = any(summary.missing for summary in summaries)
     invalid = any(summary.invalid for summary in summaries)

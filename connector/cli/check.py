@@ -1,4 +1,7 @@
-"""`connector check`: read and check invoices from files, storing nothing."""
+"""`connector check`: read and check invoices from files, storing nothing.
+
+The rules are `ingest.checks`' affair; who gets an invoice is not asked.
+"""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,7 @@
-"""`connector connect`, `connections`, `disconnect`: log-ins with Exact and the divisions they work for."""
+"""`connector connect`, `connections`, `disconnect`: log-ins with Exact and the divisions they work for.
+
+The consent itself is `connect_division`'s affair, keeping the tokens alive `keep_token`'s.
+"""
 
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -17,12 +20,11 @@ from connector.usecases.connect_division import (
     Consent,
     disconnect_division,
     finish_consent,
+    forget_unused,
     pin_divisions,
     start_consent,
 )
 
-REFRESH_TOKEN_DAYS = 30
-"""A refresh token lives 30 days from its issue. Source: exact-online-api.md 1.4 [docs; clients]."""
 LONGEST_WAIT_SECONDS = 600
 """As long as a state counts."""
 
@@ -70,15 +72,18 @@ def connect(
             client_id=wiring.settings.exact.client_id,
             clock=wiring.clock,
         )
-        codes = _choose(context, consent, division or [], all_divisions=all_divisions)
-        pinned = pin_divisions(wiring.database, consent, codes, now=wiring.clock(), today=wiring.today)
+        try:
+            codes = _choose(context, consent, division or [], all_divisions=all_divisions)
+            pinned = pin_divisions(wiring.database, consent, codes, now=wiring.clock(), today=wiring.today)
+        finally:
+            forget_unused(wiring.database, consent.connection.id)
         for each in pinned:
             kvk = f", KvK {each.kvk}" if each.kvk else ", without a KvK number"
             say(f"connected: division {each.code}, {each.name}{kvk}")
-        _explain_delivery(context, wiring)
+        _explain_delivery(context, wiring, pinned)
 
 
-def _explain_delivery(context: typer.Context, wiring: Wiring) -> None:
+def _explain_delivery(context: typer.Context, wiring: Wiring, pinned: list[divisions.PinnedDivision]) -> None:
     """Say plainly who delivers, and from when."""
     words = {
         "all": "this installation delivers every invoice",
@@ -86,8 +91,9 @@ def _explain_delivery(context: typer.Context, wiring: Wiring) -> None:
         "none": "nothing is delivered from here; invoices are only retrieved, checked and shown",
     }
     note(context, f"deliver = {wiring.settings.routing.deliver}: {words[wiring.settings.routing.deliver]}.")
-    start = wiring.settings.routing.start_date or wiring.today
-    note(context, f"Invoices dated before {start} are history and never sent.")
+    for each in pinned:
+        start = wiring.settings.routing.start_date or each.start_date
+        note(context, f"Invoices of division {each.code} dated before {start} are history and never sent.")
 
 
 def _choose(context: typer.Context, consent: Consent, wanted: list[int], *, all_divisions: bool) -> list[int]:
@@ -132,7 +138,7 @@ def _listen(host: str, port: int) -> HTTPServer:
         def do_GET(self) -> None:
             query = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
             if "state" in query:  # a browser also asks for its icon
-                self.server.query = query  # type: ignore[attr-defined]
+                self.server.query = query  # type: ignore[attr-defined]  # read by _wait_for_answer
             self.send_response(200 if "state" in query else 404)
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.end_headers()
@@ -171,10 +177,8 @@ def list_connections(
             known = connections.all(session)
             pinned = divisions.all(session)
         now = wiring.clock()
-    rows = []
+    rows: list[dict[str, Any]] = []
     for connection in known:
-        issued = connection.refresh_issued_at
-        left = REFRESH_TOKEN_DAYS - (now - issued).days if issued else 0
         theirs = [division for division in pinned if division.connection_id == connection.id]
         rows.append(
             {
@@ -183,7 +187,7 @@ def list_connections(
                 "user": connection.user_name,
                 "state": connection.state.value,
                 "cause": connection.cause,
-                "days_left": max(left, 0),
+                "days_left": connections.days_left(connection, now),
                 "divisions": [
                     {"division": d.code, "name": d.name, "kvk": d.kvk, "last_synced_at": d.last_synced_at}
                     for d in theirs
@@ -198,7 +202,7 @@ def list_connections(
         return
     table = Table("division", "name", "KvK", "connected as", "state", "days left", "last sync")
     for row in rows:
-        for each in row["divisions"]:  # type: ignore[attr-defined]
+        for each in row["divisions"]:
             synced = each["last_synced_at"]
             when = synced.strftime("%Y-%m-%d %H:%M UTC") if synced else "never"
             state = f"{row['state']} ({row['cause']})" if row["cause"] else str(row["state"])

@@ -1,4 +1,7 @@
-"""`connector demo`: the whole main job on the sandbox, and a summary a person understands."""
+"""`connector demo`: the whole main job on the sandbox, and a summary a person understands.
+
+What is done, and in which order, is `connector.demo`'s affair.
+"""
 
 import shutil
 import tempfile
@@ -59,7 +62,7 @@ WORDS = {
         "setup": "Customers set up",
         "setup_done": "{applied} changes made on their cards, {skips} customers left alone",
         "kvk": "KvK numbers",
-        "kvk_done": "{missing} customers without one and {invalid} with a wrong one, of {customers}",
+        "kvk_done": "of {customers} customers {missing} without and {invalid} with a wrong number",
         "risk": "At risk",
         "risk_done": "{invoices} invoices of the last 12 months, {amount}",
         "delivered": "Delivered",
@@ -79,7 +82,7 @@ WORDS = {
         "setup": "Relaties ingesteld",
         "setup_done": "{applied} wijzigingen op hun kaarten, {skips} relaties met rust gelaten",
         "kvk": "KvK-nummers",
-        "kvk_done": "{missing} relaties zonder nummer en {invalid} met een fout nummer, van {customers}",
+        "kvk_done": "van {customers} relaties {missing} zonder en {invalid} met een fout nummer",
         "risk": "Op het spel",
         "risk_done": "{invoices} facturen van de laatste 12 maanden, {amount}",
         "delivered": "Bezorgd",
@@ -109,7 +112,7 @@ def _summarise(report: DemoReport, language: str, keep: Path | None) -> None:
         words["kvk"],
         words["kvk_done"].format(missing=summary.missing, invalid=summary.invalid, customers=summary.customers),
     )
-    amount = texts.money(summary.amount_at_risk, "EUR", language)
+    amount = texts.money(summary.amount_at_risk, report.division.currency or "EUR", language)
     table.add_row(words["risk"], words["risk_done"].format(invoices=summary.invoices_at_risk, amount=amount))
     start = texts.day(report.start_date, language)
     due = counts["received"] - counts["history"]

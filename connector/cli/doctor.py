@@ -1,4 +1,7 @@
-"""`connector doctor`: checks what the connector stands on, and says the remedy."""
+"""`connector doctor`: checks what the connector stands on, and says the remedy.
+
+Looking is `diagnosis`' affair; nothing is put right here.
+"""
 
 from typing import Annotated
 

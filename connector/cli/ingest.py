@@ -1,14 +1,21 @@
-"""`connector ingest`: invoices from files into the core."""
+"""`connector ingest`: invoices from files into the core.
 
+What is in the files, and what becomes of it, is the use cases' affair.
+"""
+
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from connector.cli.terminal import finish, print_json, progress, say, terminal_of
-from connector.storage import invoices
+from connector.composition import Wiring
+from connector.delivery import State
+from connector.storage import deliveries, invoices
 from connector.storage.database import Database
-from connector.usecases.deliver_next import deliver_due
+from connector.usecases.deliver_next import DeliveryReport, deliver_due
+from connector.usecases.handling import Handling
 from connector.usecases.ingest_paths import FileOutcome, ingest_paths
 from connector.usecases.run_once import route_received, tally
 
@@ -33,13 +40,7 @@ def ingest(
         )
         ids = list(dict.fromkeys(invoice for outcome in outcomes for invoice in outcome.invoices))
         ids += [left for left in route_received(wiring.database, handling, clock=wiring.clock) if left not in ids]
-        delivered = deliver_due(
-            wiring.database,
-            wiring.channels,
-            handling,
-            clock=wiring.clock,
-            progress=lambda sent: show("mails", sent, None),
-        )
+        delivered = _deliver(wiring, handling, lambda sent: show("mails", sent, None))
         document: dict[str, Any] = tally(wiring.database, ids)
         files = _files(wiring.database, outcomes)
     document["no_invoice"] = sum(not outcome.invoices for outcome in outcomes)
@@ -51,7 +52,16 @@ def ingest(
         for file in files:
             if file["outcome"] not in {"delivered", "routed", "no_invoice"}:
                 say(f"  {file['file']}: {file['outcome']}{': ' + file['reason'] if file['reason'] else ''}")
-    finish([delivered.last_error] if delivered.last_error else [])
+    finish(list(delivered.errors.values()))
+
+
+def _deliver(wiring: Wiring, handling: Handling, progress: Callable[[int], None]) -> DeliveryReport:
+    """Send what is due; as long as nothing is, the mail settings may still be empty."""
+    with wiring.database.reading() as session:
+        states = deliveries.counts(session).keys()
+    if not states & {State.DUE, State.SENDING}:
+        return DeliveryReport()
+    return deliver_due(wiring.database, wiring.channels, handling, clock=wiring.clock, progress=progress)
 
 
 def _files(database: Database, outcomes: list[FileOutcome]) -> list[dict[str, Any]]:
@@ -77,7 +87,7 @@ def describe_tally(counts: dict[str, Any]) -> str:
     """The counts in words."""
     return (
         f"{counts['received']} invoices: {counts['delivered']} delivered, "
-        f"{counts['routed'] - counts['delivered']} on their way or uncertain, {counts['held']} held, "
+        f"{counts['routed'] - counts['delivered']} on their way, uncertain or left to others, {counts['held']} held, "
         f"{counts['invalid']} invalid, {counts['duplicates']} repeats, {counts['history']} history, "
         f"{counts['failed']} failed"
     )

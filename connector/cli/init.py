@@ -1,4 +1,7 @@
-"""`connector init`: settings, key and database, whatever of them is missing."""
+"""`connector init`: settings, key and database, whatever of them is missing.
+
+Which tables there are is the migrations' affair; whether it all works, `connector doctor` says.
+"""
 
 import os
 from pathlib import Path
@@ -7,6 +10,7 @@ import typer
 
 from connector.cli.terminal import note, say, terminal_of
 from connector.errors import InvalidSetting, MissingSecret
+from connector.storage import connections
 from connector.storage.database import Database
 from connector.storage.vault import new_key
 
@@ -50,19 +54,27 @@ def init(context: typer.Context) -> None:
         write_private(terminal.config, TEMPLATE)
         made.append(str(terminal.config))
     settings = terminal.settings()
-    try:
-        settings.secret_keys()
-    except MissingSecret:
-        if not settings.storage.secret_key_file:
-            raise
-        key_file = settings.path(settings.storage.secret_key_file)
-        write_private(key_file, new_key() + "\n")
-        made.append(str(key_file))
     database = Database(settings.database_url)
     try:
         database.migrate()
+        with database.reading() as session:
+            holds_tokens = connections.holds_tokens(session)
     finally:
         database.dispose()
+    try:
+        settings.secret_keys()
+    except MissingSecret as missing:
+        if not settings.storage.secret_key_file:
+            raise
+        if holds_tokens:
+            raise MissingSecret(
+                f"{missing.message}, and the database holds tokens that only the old key opens",
+                hint="put the old key file back; or `connector disconnect` every division, run `connector init` again "
+                "and connect again",
+            ) from missing
+        key_file = settings.path(settings.storage.secret_key_file)
+        write_private(key_file, new_key() + "\n")
+        made.append(str(key_file))
     for name in made:
         say(f"made {name}")
     say("ready: settings, key and database are in place")

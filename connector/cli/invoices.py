@@ -1,4 +1,7 @@
-"""`connector invoices`: what came in, what became of it and why, and what a person can do about it."""
+"""`connector invoices`: what came in, what became of it and why, and what a person can do about it.
+
+What a person's word leads to is `release_invoice`'s affair; sending is left to the outbox.
+"""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -13,9 +16,11 @@ from connector.composition import Wiring
 from connector.delivery import Kind
 from connector.errors import ConnectorError, WrongUsage
 from connector.storage import deliveries, invoices
+from connector.storage.divisions import PinnedDivision
 from connector.storage.invoices import InvoiceState, ReceivedInvoice
 from connector.usecases.deliver_next import deliver_due
 from connector.usecases.release_invoice import find_invoice, release_invoice, retry_invoice, settle_delivered
+from connector.usecases.sync_division import sync_cards
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -152,17 +157,24 @@ def retry(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before sending again what may have arrived.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Try again what stopped, after something was put right."""
+    """Try again what stopped, after something was put right; cards are read from Exact first."""
     with terminal_of(context).wiring() as wiring:
         uncertain = [each for each in ids if find_invoice(wiring.database, each).reason == "delivery_uncertain"]
         if uncertain:
             ask(f"{len(uncertain)} of these may have arrived already. Send again all the same?", yes=yes)
         handling = wiring.handling()
+        refreshed: set[int] = set()
+
+        def refresh(division: PinnedDivision) -> None:
+            if division.code not in refreshed:
+                sync_cards(wiring.database, wiring.exact(division), division.code, facts=True, clock=wiring.clock)
+                refreshed.add(division.code)
+
         _each(
             context,
             wiring,
             ids,
-            lambda each: retry_invoice(wiring.database, each, handling, clock=wiring.clock),
+            lambda each: retry_invoice(wiring.database, each, handling, refresh=refresh, clock=wiring.clock),
             json=json,
         )
 
@@ -176,7 +188,7 @@ def release(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Let held invoices go, in spite of what held them."""
+    """Let held invoices go in spite of what held them; where numbers contradict each other, --to says where."""
     with terminal_of(context).wiring() as wiring:
         handling = wiring.handling()
         _each(
@@ -220,8 +232,7 @@ def _each(
                 raise
             errors.append(error)
     report = deliver_due(wiring.database, wiring.channels, wiring.handling(), clock=wiring.clock)
-    if report.last_error:
-        errors.append(report.last_error)
+    errors += report.errors.values()
     with wiring.database.reading() as session:
         found = [stored for stored in (invoices.get(session, each) for each in ids) if stored is not None]
         sent = deliveries.of_invoices(session, [stored.id for stored in found])

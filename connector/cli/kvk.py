@@ -1,4 +1,7 @@
-"""`connector kvk`: form checks of numbers."""
+"""`connector kvk`: form checks of numbers.
+
+The checks are `identifiers`' affair; whether a number exists is not asked.
+"""
 
 from typing import Annotated
 

@@ -1,4 +1,7 @@
-"""`connector recipients`: the directory that routing uses."""
+"""`connector recipients`: the directory that routing uses.
+
+What makes a good entry is `routing.directory`'s affair, what a hit means `routing.decision`'s.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -68,7 +71,7 @@ def add(
     vat: Annotated[str, typer.Option("--vat", help="VAT number.")] = "",
     language: Annotated[str, typer.Option("--language", help="Of the mails: nl or en.")] = "nl",
 ) -> None:
-    """Add a recipient."""
+    """Add a recipient with an e-mail address and at least one number to know it by."""
     row = {"name": name, "kvk": kvk, "oin": oin, "gln": gln, "vat": vat, "channel": "email", "address": email}
     try:
         recipient = read_recipient({**row, "language": language})

@@ -1,4 +1,7 @@
-"""`connector run`: the background sync, for good or for one pass."""
+"""`connector run`: the background sync, for good or for one pass.
+
+When what runs is `scheduler`'s affair, one pass `run_once`'s.
+"""
 
 import logging
 from typing import Annotated

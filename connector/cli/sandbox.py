@@ -1,4 +1,7 @@
-"""`connector sandbox`: an Exact Online look-alike for anyone who builds against Exact."""
+"""`connector sandbox`: an Exact Online look-alike for anyone who builds against Exact.
+
+What it answers is left to `exact_sandbox`.
+"""
 
 import sys
 from datetime import date, datetime
@@ -30,7 +33,9 @@ def sandbox(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: a free one.")] = 0,
     customers: Annotated[int, typer.Option("--customers", min=1, help="Cards per division.")] = 40,
     invoices: Annotated[int, typer.Option("--invoices", min=0, help="Sales invoices per division.")] = 60,
-    divisions: Annotated[int, typer.Option("--divisions", min=1, max=1000)] = 1,
+    divisions: Annotated[
+        int, typer.Option("--divisions", min=1, max=1000, help="Administrations, each a world of its own.")
+    ] = 1,
     seed: Annotated[int, typer.Option("--seed", help="Same seed and day, same world.")] = 1,
     today: Annotated[
         datetime | None, typer.Option("--today", formats=["%Y-%m-%d"], help="The world's day; else today.")

@@ -1,7 +1,11 @@
-"""`connector setup`: the plan of changes to customers' cards, applying it, undoing it, and how far it is."""
+"""`connector setup`: the plan of changes to customers' cards, applying it, undoing it, and how far it is.
+
+What has to change is decided in `customers.setup`; the writing is the use cases' affair.
+"""
 
 import json as json_module
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,14 +14,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from connector.cli.terminal import ask, finish, note, print_json, progress, say, screen, terminal_of
-from connector.composition import Wiring
+from connector.composition import ATTACHMENT_TYPE, Wiring
 from connector.customers import setup
 from connector.customers.setup import CONFLICTS, Plan
 from connector.errors import ConnectorError, InvalidSetting, Permanent, WrongUsage
 from connector.storage import learned
 from connector.storage.divisions import PinnedDivision
 from connector.usecases.apply_setup import SetupReport, apply_setup
-from connector.usecases.plan_setup import PlannedSetup, find_customer, plan_setup, setup_status
+from connector.usecases.plan_setup import PlannedSetup, find_customer, plan_setup, require_customers, setup_status
 from connector.usecases.undo_setup import undo_setup, undoable_steps
 
 app = typer.Typer(no_args_is_help=True)
@@ -32,12 +36,21 @@ def register(program: typer.Typer) -> None:
     program.add_typer(app, name="setup", help="The set-up of customers' cards: plan, apply, undo, status.")
 
 
+OVERRIDE_HELP = "Change these customers too: " + ", ".join(sorted(CONFLICTS)) + "; may be repeated."
+
+
 @app.command("status")
 def status(context: typer.Context, division: DivisionOption = None, json: JsonOption = False) -> None:
     """The five steps per division: done, to do, skipped, conflict."""
     with terminal_of(context).wiring() as wiring:
+        start = wiring.settings.routing.start_date
         steps = [
-            (pinned, setup_status(wiring.database, pinned.code, wiring.wanted(pinned.code), today=wiring.today))
+            (
+                pinned,
+                setup_status(
+                    wiring.database, pinned.code, _wanted(wiring, pinned.code), today=wiring.today, start_date=start
+                ),
+            )
             for pinned in wiring.pinned(division)
         ]
     if json:
@@ -59,6 +72,16 @@ def status(context: typer.Context, division: DivisionOption = None, json: JsonOp
         screen().print(table)
 
 
+def _wanted(wiring: Wiring, division: int) -> setup.Wanted:
+    """What the set-up aims at; with one division the upload address may still be to come: that is step 1."""
+    try:
+        return wiring.wanted(division)
+    except InvalidSetting:
+        if len(wiring.pinned()) > 1:
+            raise
+        return setup.Wanted(upload_address="", contact_name=wiring.settings.setup.contact_name)
+
+
 @app.command("plan")
 def plan(
     context: typer.Context,
@@ -66,19 +89,18 @@ def plan(
     customer: Annotated[
         list[str] | None, typer.Option("--customer", help="Only the customer with this code; may be repeated.")
     ] = None,
-    override: Annotated[
-        list[str] | None, typer.Option("--override", help="Change these customers too; may be repeated.")
-    ] = None,
+    override: Annotated[list[str] | None, typer.Option("--override", metavar="REASON", help=OVERRIDE_HELP)] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Also write the plan to this file.")] = None,
     check: Annotated[bool, typer.Option("--check", help="End with exit code 5 when something would change.")] = False,
     json: JsonOption = False,
 ) -> None:
     """What would change in Exact, customer by customer; nothing is changed."""
+    overrides = _overrides(override)
     with terminal_of(context).wiring() as wiring:
-        planned = [
-            _plan(wiring, pinned, _overrides(override), frozenset(customer) if customer else None)
-            for pinned in wiring.pinned(division)
-        ]
+        chosen = wiring.pinned(division)
+        only = frozenset(customer) if customer else None
+        require_customers(wiring.database, [pinned.code for pinned in chosen], only or frozenset())
+        planned = [_plan(wiring, pinned, overrides, only) for pinned in chosen]
         now = wiring.clock()
     if out is not None:
         document = setup.plans_as_file(each.plan for each in planned)
@@ -123,9 +145,13 @@ def _overrides(words: list[str] | None) -> frozenset[str]:
 def _age(planned: PlannedSetup, now: datetime) -> str:
     code = planned.plan.division
     if planned.last_synced_at is None:
-        return f"division {code} was never synced; run `connector sync` first"
+        return _never_synced(code)
     minutes = int((now - planned.last_synced_at).total_seconds() // 60)
     return f"division {code} was synced {minutes} minutes ago"
+
+
+def _never_synced(division: int) -> str:
+    return f"division {division} was never synced; run `connector sync` first"
 
 
 def show_plan(plan: Plan) -> None:
@@ -162,9 +188,7 @@ def apply(
     context: typer.Context,
     planfile: Annotated[Path | None, typer.Argument(help="A plan written by `setup plan --out`.")] = None,
     division: DivisionOption = None,
-    override: Annotated[
-        list[str] | None, typer.Option("--override", help="Change these customers too; may be repeated.")
-    ] = None,
+    override: Annotated[list[str] | None, typer.Option("--override", metavar="REASON", help=OVERRIDE_HELP)] = None,
     yes: YesOption = False,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Stop after so many changes.")] = None,
     json: JsonOption = False,
@@ -173,6 +197,9 @@ def apply(
     reports: list[SetupReport] = []
     with terminal_of(context).wiring() as wiring:
         plans = _plans(wiring, planfile, division, _overrides(override))
+        for pinned in wiring.pinned([each.division for each in plans]) if plans else []:
+            if pinned.last_synced_at is None:
+                note(context, _never_synced(pinned.code))
         if not json:
             for each in plans:
                 show_plan(each)
@@ -191,7 +218,7 @@ def apply(
                         upload_address=wanted.upload_address,
                         clock=wiring.clock,
                         limit=limit,
-                        progress=lambda done, total, code=each.division: show(f"{code} set-up", done, total),  # type: ignore[misc]
+                        progress=partial(show, f"{each.division} set-up"),
                     )
                 )
     _show_reports(reports, json=json, verb="changed")
@@ -227,7 +254,9 @@ def _plans(wiring: Wiring, planfile: Path | None, division: list[int] | None, ov
 @app.command("undo")
 def undo(
     context: typer.Context,
-    run: Annotated[str | None, typer.Option("--run", help="The run to undo; else the newest.")] = None,
+    run: Annotated[
+        str | None, typer.Option("--run", help="The run to undo; else the newest, or with --customer all.")
+    ] = None,
     customer: Annotated[
         list[str] | None, typer.Option("--customer", help="Only the customer with this code; may be repeated.")
     ] = None,
@@ -267,7 +296,7 @@ def undo(
                         code,
                         steps=theirs,
                         clock=wiring.clock,
-                        progress=lambda done, total, code=code: show(f"{code} undo", done, total),  # type: ignore[misc]
+                        progress=partial(show, f"{code} undo"),
                     )
                 )
     _show_reports(reports, json=json, verb="taken back")
@@ -316,5 +345,5 @@ def learn(
                 hint="choose it on the card in Exact, then `connector sync`",
             )
         with wiring.database.transaction() as session:
-            learned.save(session, code, "attachment_type", card.attachment_type)
+            learned.save(session, code, ATTACHMENT_TYPE, card.attachment_type)
     say(f"division {code}: attachment type {card.attachment_type}, as on customer {customer}")

@@ -1,5 +1,9 @@
-"""`connector sync`: customers, contacts, invoices, documents and deletions into the database."""
+"""`connector sync`: customers, contacts, invoices, documents and deletions into the database.
 
+What becomes of the invoices is left to `connector run`.
+"""
+
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -31,7 +35,7 @@ def sync(
                     start_date=wiring.settings.routing.start_date,
                     full=full,
                     clock=wiring.clock,
-                    progress=lambda what, rows, code=pinned.code: show(f"{code} {what}", rows, None),  # type: ignore[misc]
+                    progress=_named(pinned.code, show),
                 )
             )
     if json:
@@ -39,7 +43,13 @@ def sync(
     else:
         for report in reports:
             say(describe(report))
-    finish([report.error for report in reports if report.error is not None])
+    errors = {report.division: report.error for report in reports if report.error is not None}
+    finish(list(errors.values()), parts=[f"division {code}" for code in errors] if len(reports) > 1 else ())
+
+
+def _named(division: int, show: Callable[[str, int, int | None], None]) -> Callable[[str, int], None]:
+    """Progress that says of which division it is."""
+    return lambda what, rows: show(f"{division} {what}", rows, None)
 
 
 def describe(report: SyncReport) -> str:

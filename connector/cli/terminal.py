@@ -1,6 +1,7 @@
 """What every command shares: the global options, where words go, and how errors look.
 
-Data goes to stdout, everything else to stderr; progress bars only on a terminal, otherwise a line now and then.
+Data goes to stdout, everything else to stderr; progress bars only on a terminal, otherwise a line now and then. What
+is said is each command's own.
 """
 
 import json
@@ -20,6 +21,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from connector.errors import ConnectorError, NeedsPerson, Permanent, Transient, WrongUsage
+from connector.texts import one_line
 
 if TYPE_CHECKING:  # at run time these are imported when a command needs them: they bring in most of the program
     from connector.composition import Wiring
@@ -168,21 +170,26 @@ def worst(errors: Sequence[ConnectorError]) -> int:
     return max((error.exit_code for error in errors), default=0)
 
 
-def show_error(error: ConnectorError) -> None:
-    """One line that names the thing, and one that says what to do."""
-    sys.stderr.write(f"error: {_one_line(error.message)}\n")
+def show_error(error: ConnectorError, *, part: str = "") -> None:
+    """One line that names the thing, and one that says what to do, each as long as it is.
+
+    Args:
+        part: What it is about, where a command works on several.
+    """
+    message = f"{part}: {error.message}" if part else error.message
+    sys.stderr.write(f"error: {one_line(message, longest=None)}\n")
     if error.hint:
-        sys.stderr.write(f"hint: {_one_line(error.hint)}\n")
+        sys.stderr.write(f"hint: {one_line(error.hint, longest=None)}\n")
 
 
-def _one_line(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+def finish(errors: Sequence[ConnectorError], *, parts: Sequence[str] = ()) -> None:
+    """Show what went wrong in parts, and end with the worst of it.
 
-
-def finish(errors: Sequence[ConnectorError]) -> None:
-    """Show what went wrong in parts, and end with the worst of it."""
-    for error in errors:
-        show_error(error)
+    Args:
+        parts: What each error is about, in their order; empty where that goes without saying.
+    """
+    for error, part in zip(errors, parts or [""] * len(errors), strict=True):
+        show_error(error, part=part)
     code = worst(errors)
     if code:
         raise typer.Exit(code)

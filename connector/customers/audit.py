@@ -30,6 +30,8 @@ class FindingStatus(StrEnum):
 
 FINE = frozenset({FindingStatus.OK, FindingStatus.NOT_APPLICABLE})
 """Nobody has to do anything about these."""
+ROUTED = FINE | {FindingStatus.DUPLICATE}
+"""Invoices of these reach somebody: a number that two customers share is a real one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +72,7 @@ class AuditSummary:
     not_applicable: int
     invoices_at_risk: int
     amount_at_risk: Decimal
-    """Of the invoices of customers whose number is missing or invalid."""
+    """Of the invoices that cannot be routed: of customers with a missing or invalid number, shared ones left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,17 +89,16 @@ def audit(
     *,
     own_kvk: str,
     today: date,
-    since: date | None = None,
 ) -> Audit:
     """Check the KvK number of every active customer.
 
     Args:
         invoices: Finished ones, of any date.
         own_kvk: The division's own number, as typed; empty when it has none.
-        since: First day of the invoices that count as at risk; None for the twelve months up to `today`.
+        today: The invoices of the twelve months up to it count as at risk.
     """
     active = [customer for customer in customers if is_active(customer, today)]
-    first_day = since or year_before(today)
+    first_day = year_before(today)
     by_customer: dict[CustomerId, list[InvoiceFact]] = {}
     for invoice in invoices:
         by_customer.setdefault(invoice.customer, []).append(invoice)
@@ -120,7 +121,9 @@ def audit(
                 amount_12m=sum(counted, NOTHING),
             )
         )
-    findings.sort(key=lambda f: (f.status in FINE, -f.amount_12m, len(f.customer.code), f.customer.code))
+    findings.sort(
+        key=lambda f: (f.status in FINE, f.status in ROUTED, -f.amount_12m, len(f.customer.code), f.customer.code)
+    )
     return Audit(findings=tuple(findings), summary=_summarise(findings))
 
 
@@ -175,7 +178,7 @@ def _sharers(customers: Iterable[Customer]) -> dict[str, list[str]]:
 
 def _summarise(findings: Iterable[KvkFinding]) -> AuditSummary:
     everybody = list(findings)
-    at_risk = [finding for finding in everybody if finding.status not in FINE]
+    at_risk = [finding for finding in everybody if finding.status not in ROUTED]
     ok, missing, not_applicable = (
         sum(finding.status is status for finding in everybody)
         for status in (FindingStatus.OK, FindingStatus.MISSING, FindingStatus.NOT_APPLICABLE)
@@ -184,7 +187,7 @@ def _summarise(findings: Iterable[KvkFinding]) -> AuditSummary:
         customers=len(everybody),
         ok=ok,
         missing=missing,
-        invalid=len(at_risk) - missing,
+        invalid=len(everybody) - ok - missing - not_applicable,
         not_applicable=not_applicable,
         invoices_at_risk=sum(finding.invoices_12m for finding in at_risk),
         amount_at_risk=sum((finding.amount_12m for finding in at_risk), NOTHING),

@@ -1,4 +1,7 @@
-"""The audit as a table, as JSON and as csv; the shapes and columns are those of interfaces.md, `audit kvk`."""
+"""The audit as a table, as JSON and as csv; the shapes and columns are those of interfaces.md, `audit kvk`.
+
+What is found is `audit`'s affair; where the report goes is the caller's.
+"""
 
 import csv
 import io
@@ -13,7 +16,7 @@ from rich.text import Text
 
 from connector.customer import Division
 from connector.customers.audit import FINE, Audit, AuditSummary, FindingStatus, KvkFinding
-from connector.texts import money, one_line
+from connector.texts import money, one_line, spreadsheet_cell
 
 COLUMNS = (
     "division", "customer_code", "customer_name", "country", "postcode", "city", "kvk", "status", "detail",
@@ -26,8 +29,6 @@ DUTCH_COLUMNS = (
 )  # fmt: skip
 """The same columns in Dutch."""
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""Text that begins so is calculated by a spreadsheet (OWASP, CSV injection)."""
 _TABLE_COLUMNS = {
     "nl": ("Code", "Klant", "KvK", "Status", "Bijzonderheid", "Voorstel", "Facturen", "Bedrag"),
     "en": ("Code", "Customer", "KvK", "Status", "Detail", "Proposal", "Invoices", "Amount"),
@@ -52,6 +53,8 @@ class DivisionAudit:
     name: str
     generated_at: datetime
     audit: Audit
+    currency: str = "EUR"
+    """The division's own, of all amounts."""
 
 
 def as_json(audits: Iterable[DivisionAudit], *, language: str = "en", everybody: bool = False) -> dict[str, object]:
@@ -104,13 +107,13 @@ def as_table(audits: Sequence[DivisionAudit], *, language: str, everybody: bool 
     parts: list[RenderableType] = []
     for each in audits:
         parts.append(Text(f"{each.division} {one_line(each.name)}", style="bold"))
-        parts.append(Text(summary_line(each.audit.summary, language)))
+        parts.append(Text(summary_line(each.audit.summary, language, currency=each.currency)))
         if shown := _shown(each, everybody):
-            parts.append(_table(shown, language))
+            parts.append(_table(shown, language, each.currency))
     return Group(*parts)
 
 
-def summary_line(summary: AuditSummary, language: str) -> str:
+def summary_line(summary: AuditSummary, language: str, *, currency: str = "EUR") -> str:
     """Put the counts into one or two sentences.
 
     >>> counts = {"customers": 2, "ok": 1, "missing": 1, "invalid": 0, "not_applicable": 0}
@@ -119,7 +122,7 @@ def summary_line(summary: AuditSummary, language: str) -> str:
     '1 of 2 customers has no KvK number. At risk: 1 invoice of the last 12 months, € 5.00.'
     """
     missing, invalid, invoices = summary.missing, summary.invalid, summary.invoices_at_risk
-    amount = money(summary.amount_at_risk, "EUR", language)
+    amount = money(summary.amount_at_risk, currency, language)
     if language == "nl":
         if not missing and not invalid:
             return f"Bij alle {summary.customers} klanten is het KvK-nummer in orde of niet nodig."
@@ -187,7 +190,7 @@ def _csv_row(division: Division, finding: KvkFinding, language: str) -> list[str
     amount = f"{finding.amount_12m:.2f}"
     return [
         division,
-        *(f"'{text}" if text.startswith(_FORMULA_STARTS) else text for text in texts),
+        *(spreadsheet_cell(text) for text in texts),
         finding.last_invoice_date.isoformat() if finding.last_invoice_date else "",
         finding.invoices_12m,
         amount.replace(".", ",") if language == "nl" else amount,
@@ -195,7 +198,7 @@ def _csv_row(division: Division, finding: KvkFinding, language: str) -> list[str
     ]
 
 
-def _table(findings: Iterable[KvkFinding], language: str) -> Table:
+def _table(findings: Iterable[KvkFinding], language: str, currency: str) -> Table:
     headings = _TABLE_COLUMNS[language]
     table = Table()
     for heading in headings:
@@ -209,7 +212,7 @@ def _table(findings: Iterable[KvkFinding], language: str) -> Table:
             _detail(finding, language),
             finding.proposal or "",
             str(finding.invoices_12m),
-            money(finding.amount_12m, "EUR", language),
+            money(finding.amount_12m, currency, language),
         )
         # Text, not markup: a customer may be called [red]; and no control characters reach the terminal.
         table.add_row(*(Text(one_line(cell)) for cell in cells))

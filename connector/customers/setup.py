@@ -28,6 +28,8 @@ INVOICE_MAILBOXES = frozenset(
     ["factuur", "facturen", "facturatie", "invoice", "invoices", "crediteuren", "administratie", "ap", "boekhouding"]
 )
 """Local parts of addresses that somebody made for invoices (design.md section 4)."""
+UPLOAD_HOST = "uploads.is"
+"""InvoiceSharing's own host of upload addresses, where nobody else has one. Source: interfaces.md's example [one]."""
 
 
 class Action(StrEnum):
@@ -66,7 +68,7 @@ class Wanted:
     contact_name: str
     invoicing_method: int = 2
     attachment_type: int | None = None
-    """None: neither learnt nor configured, attachment types are left alone."""
+    """None: neither learnt nor configured, attachment types are left alone and nobody is in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +190,9 @@ def calls_needed(writes: int) -> int:
 def is_set_up(customer: Customer, contacts: Iterable[Contact], wanted: Wanted) -> bool:
     """Say whether Exact mails this customer's invoices to the upload address, as far as the card tells.
 
+    Contact and method decide, and a known attachment type; an unknown one does not count against the customer:
+    Exact mails to the upload address either way.
+
     Args:
         contacts: This customer's, or everybody's.
     """
@@ -223,7 +228,8 @@ def count_steps(
         actions = {change.action for change in _needed(customer, theirs, wanted)}
         for step, open_actions in ((2, _CONTACT_ACTIONS), (4, {Action.SET_INVOICING})):
             done = not actions & open_actions
-            word = "skipped" if out else "done" if done else "conflict" if conflict else "to_do"
+            unknown = step == 4 and done and wanted.attachment_type is None
+            word = "skipped" if out or unknown else "done" if done else "conflict" if conflict else "to_do"
             counts[step][word] += 1
     has_address = int(bool(wanted.upload_address))
     return (
@@ -254,6 +260,8 @@ def _judge(
     needed = _needed(customer, contacts, wanted)
     if needed and (reason := _conflict(customer, contacts, wanted, overrides)):
         return reason, []
+    if not needed and wanted.attachment_type is None:
+        return SkipReason.ATTACHMENT_TYPE_UNKNOWN, []
     return None, needed
 
 
@@ -295,13 +303,19 @@ def _has_address(contact: Contact, wanted: Wanted) -> bool:
 
 
 def _is_ours(contact: Contact, wanted: Wanted) -> bool:
-    """Recognise our contact by its address, by an older address at the same domain, or by its name."""
-    domain = wanted.upload_address.strip().casefold().rpartition("@")[2]
-    names = {contact.full_name, f"{contact.first_name} {contact.last_name}"}
+    """Recognise our contact by its address, by an older one at InvoiceSharing's host, or by its name.
+
+    Nobody is ours before an upload address is configured.
+    """
+    address, name = wanted.upload_address.strip().casefold(), _words(wanted.contact_name)
+    if not address:
+        return False
+    at_upload_host = f"@{UPLOAD_HOST}"
+    names = {_words(contact.full_name), _words(f"{contact.first_name} {contact.last_name}")}
     return (
         _has_address(contact, wanted)
-        or contact.email.strip().casefold().endswith(f"@{domain}")
-        or _words(wanted.contact_name) in {_words(name) for name in names}
+        or (address.endswith(at_upload_host) and contact.email.strip().casefold().endswith(at_upload_host))
+        or (name != "" and name in names)
     )
 
 

@@ -7,7 +7,6 @@ fault into our errors. Tokens are kept elsewhere: it asks for one before each re
 
 import json
 import random
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,7 +26,7 @@ from connector.errors import (
     InvalidSetting,
 )
 from connector.exact import protocol
-from connector.exact.protocol import Budget, Go, MinuteSpent, Page, TokenExpired
+from connector.exact.protocol import Budget, Go, MinuteSpent, Page, TokenExpired, Wait
 from connector.exact.records import DivisionRecord, Me, Stream
 
 ATTEMPTS = 4
@@ -96,23 +95,20 @@ def make_http_client(base_url: str, version: str) -> httpx.Client:
 class Limiter:
     """Takes calls off the stored budget of one administration; the minute is waited out here.
 
-    `load` and `save` read and write the stored `Budget`. Threads of this process take turns; across processes
-    the one that holds the administration's work is the only one that calls (design.md section 10).
+    `change` applies a function to the stored `Budget` as one step, whoever else is at it: so threads and processes
+    that share an administration (the set-up beside the sync) take each call off once.
     """
 
     def __init__(
         self,
         *,
-        load: Callable[[], Budget],
-        save: Callable[[Budget], None],
+        change: Callable[[Callable[[Budget], Budget]], None],
         clock: Callable[[], datetime],
         sleep: Callable[[float], None],
     ) -> None:
-        self._load = load
-        self._save = save
+        self._change = change
         self._clock = clock
         self._sleep = sleep
-        self._turn = threading.Lock()
         self.calls = 0
         """Calls that went out through this limiter."""
 
@@ -123,18 +119,27 @@ class Limiter:
             ExactRateLimited: The day is spent, or the endpoint rests.
         """
         while True:
-            with self._turn:
-                decision = protocol.before_call(self._load(), endpoint, self._clock())
-                if isinstance(decision, Go):
-                    self._save(decision.budget)
-                    self.calls += 1
-                    return
+            decision = self._take(endpoint)
+            if isinstance(decision, Go):
+                self.calls += 1
+                return
             self._sleep(max(decision.seconds, SHORTEST_NAP_SECONDS))
+
+    def _take(self, endpoint: str) -> Go | Wait:
+        decisions: list[Go | Wait] = []
+
+        def take(budget: Budget) -> Budget:
+            decisions.append(protocol.before_call(budget, endpoint, self._clock()))
+            last = decisions[-1]
+            return last.budget if isinstance(last, Go) else budget
+
+        self._change(take)
+        return decisions[-1]
 
     def settle(self, endpoint: str, status: int, headers: Mapping[str, str]) -> None:
         """Store what an answer says about the limits."""
-        with self._turn:
-            self._save(protocol.after_call(self._load(), endpoint, status, headers, self._clock()))
+        now = self._clock()
+        self._change(lambda budget: protocol.after_call(budget, endpoint, status, headers, now))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

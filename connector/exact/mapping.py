@@ -16,6 +16,8 @@ from connector.exact import records
 from connector.exact.records import DivisionRecord, SalesInvoiceRow, VatCode
 from connector.identifiers import check_kvk, compact_vat
 from connector.invoice import (
+    BILLING_PROFILE,
+    NLCIUS,
     Address,
     Allowance,
     Identifier,
@@ -27,10 +29,8 @@ from connector.invoice import (
     VatBreakdown,
 )
 
-NLCIUS = "urn:cen.eu:en16931:2017#compliant#urn:fdc:nen.nl:nlcius:v1.0"
 EN_16931 = "urn:cen.eu:en16931:2017"
 """What a Dutch buyer without KvK number or OIN gets: NLCIUS forbids that (BR-NL-10), EN 16931 does not."""
-BILLING_PROFILE = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
 CREDIT_TYPES = frozenset({8021, 8024})
 CENT = Decimal("0.01")
 LINE_TOLERANCE = Decimal("0.02")
@@ -711,8 +711,61 @@ def _need(value: object, field: str, hint: str) -> str:
     return text
 
 
+_DUTCH = {
+    "Read the invoices again: connector sync --full.": "Haal de facturen opnieuw op: connector sync --full.",
+    "Print the invoice in Exact.": "Druk de factuur af in Exact Online.",
+    "Attach Exact's own UBL: a payment split over a G account is not rendered.": (
+        "Voeg de UBL van Exact zelf toe: een betaling met een g-rekening maken wij niet op."
+    ),
+    "Fill in the VAT code in Exact.": "Vul de btw-code in bij Exact Online.",
+    "It is unknown here: run connector sync once more.": "Die is hier onbekend: haal de gegevens opnieuw op.",
+    "Fill it in at the company's data in Exact.": "Vul het in bij de bedrijfsgegevens in Exact Online.",
+    "Fill it in on the card of customer": "Vul het in op de kaart in Exact Online van relatie",
+    " in Exact.": ".",
+    "the invoice's header": "de kop van de factuur",
+    "invoice lines": "de factuurregels",
+    "the UBL with the G account": "de UBL met de g-rekening",
+    " of the administration (seller)": " van de administratie (afzender)",
+    " of the customer (intra-community supply)": " van de relatie (intracommunautaire levering)",
+    " of the customer (VAT reverse charged)": " van de relatie (btw verlegd)",
+    " of the customer": " van de relatie",
+    " of the invoice's lines": " van de factuurregels",
+    " of the invoice": " van de factuur",
+    " of line ": " van regel ",
+    "VAT code": "btw-code",
+    "VATCode": "btw-code",
+    "ChamberOfCommerceNumber": "KvK-nummer",
+    "VATNumber": "btw-nummer",
+    "AddressLine1": "straat en huisnummer",
+    "Postcode": "postcode",
+    "City": "plaats",
+    "Country": "land",
+    "Description": "naam",
+    "Name": "naam",
+    "InvoiceNumber": "factuurnummer",
+    "InvoiceDate": "factuurdatum",
+    "AmountFC": "bedrag",
+    "amount with VAT": "bedrag met btw",
+    "sum of the lines without VAT": "som van de regels zonder btw",
+    "VAT": "btw",
+}
+"""Exact's fields and our sentences as a Dutch accountant reads them, the longer ones first."""
+
+
+def _in_dutch(text: str) -> str:
+    for english, dutch in _DUTCH.items():
+        text = text.replace(english, dutch)
+    return text
+
+
 def _missing(field: str, hint: str) -> CannotRender:
-    return CannotRender(f"missing: {field}", reason="fact_missing", hint=hint)
+    return CannotRender(
+        f"missing: {field}",
+        reason="fact_missing",
+        hint=hint,
+        message_nl=f"ontbreekt: {_in_dutch(field)}",
+        hint_nl=_in_dutch(hint),
+    )
 
 
 def _differs(what: str, ours: Decimal, exact: Decimal) -> CannotRender:
@@ -720,4 +773,6 @@ def _differs(what: str, ours: Decimal, exact: Decimal) -> CannotRender:
         f"the {what} comes to {ours:.2f} here and to {exact:.2f} in Exact",
         reason="totals_differ",
         hint="Attach Exact's own UBL to the invoice's document, or send this invoice from Exact.",
+        message_nl=f"{_in_dutch(what)}: hier {ours:.2f}, in Exact Online {exact:.2f}",
+        hint_nl="Voeg de UBL van Exact zelf toe aan het document van de factuur, of verstuur deze vanuit Exact Online.",
     )

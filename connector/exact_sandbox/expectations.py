@@ -93,7 +93,7 @@ def _setup_of(
     method_differs = card.invoicing_method != E_MAIL
     if method_differs or (attachment_type is not None and card.attachment_type != attachment_type):
         actions.append("set_invoicing")
-    if not actions and attachment_type is None and card.attachment_type != PDF_AND_SI_UBL:
+    if not actions and attachment_type is None:
         return ExpectedSetup(skipped="attachment_type_unknown")
     return ExpectedSetup(actions=tuple(actions))
 

@@ -214,7 +214,8 @@ class CardMaker:
             registration=number,
             vat_number=self.numbers.vat("NL") if self.rng.random() < 0.85 else None, phone=self.numbers.phone(),
             invoicing_method=self.rng.choice((0, 1, 2)), payment_condition=self.rng.choice(("14", "30", "30", "60")),
-            iban=self.numbers.iban() if code % 5 == 0 else None, **self.dutch_address(),  # type: ignore[arg-type]
+            iban=self.numbers.iban() if code % 5 == 0 else None,
+            **self.dutch_address(),  # type: ignore[arg-type]  # three fields by name, all of them text
         )  # fmt: skip
         for _ in range(self.rng.choice((1, 1, 1, 2))):
             first, last = self.rng.choice(words.FIRST_NAMES), self.rng.choice(words.LAST_NAMES)
@@ -248,7 +249,8 @@ class CardMaker:
         mail = f"{first}.{last}{code}@post.example".lower()
         card = Customer(
             id=self._id(code), code=code, kind=kind, name=name, email=mail, kvk_field=None, registration=None,
-            payment_condition="14", **self.dutch_address(),  # type: ignore[arg-type]
+            payment_condition="14",
+            **self.dutch_address(),  # type: ignore[arg-type]  # as above
         )  # fmt: skip
         return self.with_contact(card, first, name.split()[-1], None)
 

@@ -84,7 +84,6 @@ def _style(name: str, size: float, *, font: str = _REGULAR, color: Color = _INK,
 
 _BODY = _style("body", 8.5)
 _BODY_RIGHT = _style("body-right", 8.5, right=True)
-_STRONG = _style("strong", 8.5, font=_BOLD)
 _SMALL = _style("small", 7.5, color=_GREY)
 _HEAD = _style("head", 7.5, font=_BOLD, color=_ACCENT)
 _HEAD_RIGHT = _style("head-right", 7.5, font=_BOLD, color=_ACCENT, right=True)

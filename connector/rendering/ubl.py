@@ -14,6 +14,8 @@ from typing import TypeAlias
 from lxml import etree
 
 from connector.invoice import (
+    BILLING_PROFILE,
+    NLCIUS,
     Address,
     Allowance,
     Identifier,
@@ -24,9 +26,6 @@ from connector.invoice import (
     PaymentMeans,
     VatBreakdown,
 )
-
-NLCIUS = "urn:cen.eu:en16931:2017#compliant#urn:fdc:nen.nl:nlcius:v1.0"
-BILLING_PROFILE = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0"
 
 _UBL = "urn:oasis:names:specification:ubl:schema:xsd:"
 _CAC = _UBL + "CommonAggregateComponents-2"

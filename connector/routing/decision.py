@@ -63,7 +63,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skip:
-    """Not for us to send: history, held_by_rule or delivered_by_invoicesharing."""
+    """Not for us to send: history, deliver_none or delivered_by_invoicesharing."""
 
     reason: str
     facts: tuple[str, ...] = ()
@@ -95,7 +95,7 @@ def route(
         return Skip(reason="history", facts=(f"dated {invoice.issue_date}, start date is {rules.start_date}",))
     decision = _recipients(invoice, directory, rules, customer, customer_address, own_kvk)
     if rules.deliver == "none":
-        return Skip(reason="held_by_rule", facts=("routing.deliver is none", *_otherwise(decision)))
+        return Skip(reason="deliver_none", facts=("routing.deliver is none", *_otherwise(decision)))
     if rules.deliver == "not_set_up" and is_set_up:
         return Skip(
             reason="delivered_by_invoicesharing",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from connector.errors import WrongUsage
 from connector.identifiers import kvk_of_oin, normalise
+from connector.texts import FORMULA_STARTS, spreadsheet_cell
 
 COLUMNS = ("name", "kvk", "oin", "gln", "vat", "channel", "address", "language")
 """Of the csv, in this order (interfaces.md, `recipients`)."""
@@ -26,7 +27,6 @@ _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@({_LABEL}(?:\.{_LABEL})+)")
 """Dot-atom @ domain of RFC 5322 3.4.1; quoted local parts and bare host names are not taken."""
-_SPREADSHEET_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _WRONG_LINES_SHOWN = 5
 _SHAPES = {"kvk": "8 digits", "oin": "20 digits", "gln": "13 digits", "vat": "a country and a VAT number"}
 
@@ -158,16 +158,12 @@ def rows_to_csv(recipients: Iterable[Recipient], *, delimiter: str = ",") -> str
     writer = csv.writer(out, delimiter=delimiter, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for recipient in recipients:
-        writer.writerow(_guarded(getattr(recipient, column)) for column in COLUMNS)
+        writer.writerow(spreadsheet_cell(getattr(recipient, column)) for column in COLUMNS)
     return out.getvalue()
 
 
-def _guarded(text: str) -> str:
-    return f"'{text}" if text.startswith(_SPREADSHEET_FORMULA) else text
-
-
 def _unguarded(text: str) -> str:
-    return text[1:] if text[:1] == "'" and text[1:].startswith(_SPREADSHEET_FORMULA) else text
+    return text[1:] if text[:1] == "'" and text[1:].startswith(FORMULA_STARTS) else text
 
 
 def _texts(cells: Mapping[str | None, str | list[str] | None]) -> dict[str, str]:

@@ -1,4 +1,7 @@
-"""Channel: the one Protocol behind which an invoice or a notice leaves the house."""
+"""Channel: the one Protocol behind which an invoice or a notice leaves the house.
+
+When, how often and to whom is decided before; what follows an error is `delivery.after`'s affair.
+"""
 
 from collections.abc import Callable
 from typing import Protocol

@@ -12,8 +12,8 @@ BUDGETS = table_of(BudgetRow)
 
 
 def read(session: Session, division: int) -> dict[str, Any] | None:
-    """What was last stored; None at first."""
-    statement = select(BUDGETS.c.state).where(BUDGETS.c.division == division)
+    """What was last stored; None at first. In a writing transaction nobody else changes it until that ends."""
+    statement = select(BUDGETS.c.state).where(BUDGETS.c.division == division).with_for_update()
     return session.connection().execute(statement).scalar_one_or_none()
 
 

@@ -13,6 +13,8 @@ from connector.storage.tables import ConnectionRow, columns_for, insert_into, st
 ConnectionId = NewType("ConnectionId", int)
 
 CONNECTIONS = table_of(ConnectionRow)
+REFRESH_TOKEN_DAYS = 30
+"""A refresh token lives 30 days from its issue. Source: exact-online-api.md 1.4 [docs; clients]."""
 
 
 class ConnectionState(StrEnum):
@@ -75,6 +77,18 @@ def all(session: Session) -> tuple[Connection, ...]:
     """Every connection, oldest first."""
     rows = session.connection().execute(select(*COLUMNS).order_by(CONNECTIONS.c.id))
     return tuple(_read(row._asdict()) for row in rows)
+
+
+def days_left(connection: Connection, now: datetime) -> int:
+    """Whole days that a log-in still lasts without use; 0 when it ran out or never had tokens."""
+    issued = connection.refresh_issued_at
+    return max(REFRESH_TOKEN_DAYS - (now - issued).days, 0) if issued else 0
+
+
+def holds_tokens(session: Session) -> bool:
+    """Whether any connection has sealed tokens, which only the key they were sealed with opens."""
+    sealed = select(CONNECTIONS.c.id).where(CONNECTIONS.c.sealed_tokens.is_not(None)).limit(1)
+    return session.connection().execute(sealed).one_or_none() is not None
 
 
 def set_state(

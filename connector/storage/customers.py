@@ -1,6 +1,6 @@
 """Customers and their contacts, as Exact last gave them.
 
-The newest timestamp wins, whatever order pages come in.
+The newest timestamp wins, whatever order pages come in. What the fields mean is `connector.customer`'s affair.
 """
 
 from collections.abc import Sequence

@@ -40,6 +40,8 @@ PASSING = re.compile(
     re.IGNORECASE,
 )
 """Messages of SQLite and PostgreSQL that mean: the same statement may succeed in a moment."""
+ONE_STATE_ON_POSTGRESQL: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+"""Every statement of a transaction sees what the first one saw; SQLite's readers have that in WAL mode anyway."""
 UNMIGRATED = re.compile(r"no such (table|column)|(relation|column) .* does not exist", re.IGNORECASE)
 ESCAPED_UNSTORABLE = re.compile(r"\\u(0000|d[89a-f])")
 
@@ -151,7 +153,7 @@ class Database:
         self.engine = make_engine(url)
         self._reads = self.engine.execution_options(
             read_only=True,
-            **({"postgresql_readonly": True} if self.engine.dialect.name == "postgresql" else {}),
+            **(ONE_STATE_ON_POSTGRESQL if self.engine.dialect.name == "postgresql" else {}),
         )
 
     @property

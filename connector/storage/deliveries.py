@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlmodel import Session
 
 from connector.customer import Division
@@ -118,22 +118,15 @@ def claim_next(
     now: datetime,
     owner: str,
     lease: timedelta,
-    channels: Collection[str] | None = None,
-    kinds: Collection[Kind] | None = None,
 ) -> Claimed | None:
     """Take the delivery that is due the longest, with all it needs; None when nothing is due.
 
     Args:
         owner: Names the process and the thread.
         lease: How long it may take; after that `recover_stalled` takes it for dead.
-        channels, kinds: Only these; None: any.
     """
     d = DELIVERIES.c
     due = select(d.id).where(d.state == State.DUE.value, d.due_at <= now)
-    if channels is not None:
-        due = due.where(d.channel.in_(channels))
-    if kinds is not None:
-        due = due.where(d.kind.in_([kind.value for kind in kinds]))
     # SKIP LOCKED is PostgreSQL's; SQLite has one writer at a time and leaves the clause out.
     due = due.order_by(d.due_at, d.id).limit(1).with_for_update(skip_locked=True)
     claim = (
@@ -248,14 +241,6 @@ def of_invoices(session: Session, invoice_ids: Sequence[str]) -> dict[str, tuple
     return found
 
 
-def next_due_at(session: Session) -> datetime | None:
-    """When the next delivery is due; None when none waits."""
-    d = DELIVERIES.c
-    statement = select(func.min(d.due_at)).where(d.state == State.DUE.value)
-    found: datetime | None = session.connection().execute(statement).scalar_one()
-    return found
-
-
 def counts(session: Session) -> dict[State, int]:
     """How many deliveries are in each state that occurs."""
     statement = select(DELIVERIES.c.state, func.count()).group_by(DELIVERIES.c.state)
@@ -275,6 +260,24 @@ def requeue(session: Session, invoice_id: str, *, now: datetime) -> int:
     statement = update(DELIVERIES).where(d.invoice_id == invoice_id, d.kind == Kind.INVOICE.value, again)
     values = {"state": State.DUE.value, "attempts": 0, "due_at": now, "first_due_at": now, "owner": None}
     return session.connection().execute(statement.values(**values, updated_at=now)).rowcount
+
+
+def drop_failed(session: Session, invoice_id: str, *, keep: Collection[tuple[str, str]]) -> int:
+    """Forget an invoice's failed deliveries to where it does not go any more; returns how many. Notices stay.
+
+    Args:
+        keep: (channel, address) of where it still goes.
+    """
+    d = DELIVERIES.c
+    failed = select(d.id, d.channel, d.address).where(
+        d.invoice_id == invoice_id, d.kind == Kind.INVOICE.value, d.state == State.FAILED.value
+    )
+    kept = {(channel, storable(address)) for channel, address in keep}
+    gone = [row.id for row in session.connection().execute(failed) if (row.channel, row.address) not in kept]
+    if not gone:
+        return 0
+    statement = delete(DELIVERIES).where(d.id.in_(gone), d.state == State.FAILED.value)
+    return session.connection().execute(statement).rowcount
 
 
 def settle(session: Session, invoice_id: str, *, now: datetime) -> int:

@@ -1,7 +1,9 @@
-"""Divisions: the administrations an accountant chose, pinned by code, with what Exact says of them."""
+"""Divisions: the administrations an accountant chose, pinned by code, with what Exact says of them.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+The log-in that works for them is `connections`' affair, how far they were read `cursors`'.
+"""
+
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, TypedDict, Unpack
 
@@ -35,8 +37,6 @@ class PinnedDivision:
     phone: str = ""
     currency: str = ""
     bank_iban: str = ""
-    record: Mapping[str, Any] = field(default_factory=dict)
-    """Exact's own record, as JSON."""
     pinned_at: datetime
     start_date: date
     """Invoices dated before it are history."""
@@ -65,7 +65,6 @@ class DivisionChanges(TypedDict, total=False):
     phone: str
     currency: str
     bank_iban: str
-    record: Mapping[str, Any]
     start_date: date
     move_date: str | None
     hr_link: str | None

@@ -53,6 +53,8 @@ class Attachment:
     timestamp: int
     sha256: str | None = None
     fetched_at: datetime | None = None
+    tries: int = 0
+    """How often its bytes were refused."""
 
 
 ATTACHMENT_COLUMNS = columns_for(ATTACHMENTS, Attachment)
@@ -66,17 +68,18 @@ def save_documents(session: Session, division: int, documents: Sequence[Document
 def save_attachments(session: Session, division: int, attachments: Sequence[Attachment]) -> int:
     """Store what is known of attachments; returns how many are new or changed.
 
-    Bytes that were fetched stay so, unless the file's address or size changed.
+    Bytes that were fetched stay so, and refusals count, unless the file's address or size changed.
     """
     rows = [{"division": division, **asdict(each)} for each in attachments]
     for row in rows:
-        del row["sha256"], row["fetched_at"]
+        del row["sha256"], row["fetched_at"], row["tries"]
     return save_newest(session, ATTACHMENTS, rows, besides=_keep_fetched)
 
 
 def _keep_fetched(stored: Table, new: ColumnCollection[str, Any]) -> dict[str, ColumnElement[Any]]:
     same = and_(stored.c.url == new["url"], stored.c.size.is_not_distinct_from(new["size"]))
-    return {name: case((same, stored.c[name]), else_=None) for name in ("sha256", "fetched_at")}
+    anew = {"sha256": None, "fetched_at": None, "tries": 0, "retry_at": None}
+    return {name: case((same, stored.c[name]), else_=value) for name, value in anew.items()}
 
 
 def delete_documents(session: Session, division: int, ids: Sequence[str]) -> int:
@@ -100,20 +103,30 @@ def attachments_of_invoice(
     d, a = DOCUMENTS.c, ATTACHMENTS.c
     belongs = d.invoice_id == invoice_id
     if number is not None:
-        belongs = or_(belongs, and_(d.type == SALES_INVOICE_TYPE, d.invoice_number == number))
+        by_number = and_(d.invoice_id.is_(None), d.type == SALES_INVOICE_TYPE, d.invoice_number == number)
+        belongs = or_(belongs, by_number)
     statement = _attachments(division).where(belongs).order_by(d.date, d.id, a.file_name, a.id)
     return tuple(Attachment(**row._asdict()) for row in session.connection().execute(statement))
 
 
-def unfetched(session: Session, division: int, since: date, *, limit: int | None = None) -> tuple[Attachment, ...]:
-    """Attachments of finished invoices dated on or after `since` whose bytes are not here yet."""
+def unfetched(
+    session: Session, division: int, since: date, *, now: datetime | None = None, limit: int | None = None
+) -> tuple[Attachment, ...]:
+    """Attachments of finished invoices dated on or after `since` whose bytes are not here yet.
+
+    Args:
+        now: Leaves out those that were refused and are not to be tried before later; None: all.
+    """
     d, a, i = DOCUMENTS.c, ATTACHMENTS.c, HEADERS.c
     wanted = _attachments(division).where(
         a.sha256.is_(None), i.division == division, i.status == FINISHED, i.invoice_date >= since
     )
+    if now is not None:
+        wanted = wanted.where(or_(a.retry_at.is_(None), a.retry_at <= now))
     # Two questions that each have an index; one with OR has none.
     by_id = wanted.join(HEADERS, i.id == d.invoice_id)
-    by_number = wanted.join(HEADERS, and_(d.type == SALES_INVOICE_TYPE, i.number == d.invoice_number))
+    same_number = and_(d.invoice_id.is_(None), d.type == SALES_INVOICE_TYPE, i.number == d.invoice_number)
+    by_number = wanted.join(HEADERS, same_number)
     found = union(by_id, by_number).subquery()
     statement = select(found).order_by(found.c.timestamp, found.c.id).limit(limit)
     return tuple(Attachment(**row._asdict()) for row in session.connection().execute(statement))
@@ -124,6 +137,13 @@ def mark_fetched(session: Session, division: int, attachment_id: str, *, sha256:
     a = ATTACHMENTS.c
     statement = update(ATTACHMENTS).where(a.division == division, a.id == attachment_id)
     session.connection().execute(statement.values(sha256=sha256, fetched_at=now))
+
+
+def mark_refused(session: Session, division: int, attachment_id: str, *, retry_at: datetime) -> None:
+    """Count a try at which Exact did not give an attachment's bytes, and say when the next one may be."""
+    a = ATTACHMENTS.c
+    statement = update(ATTACHMENTS).where(a.division == division, a.id == attachment_id)
+    session.connection().execute(statement.values(tries=a.tries + 1, retry_at=retry_at))
 
 
 def _attachments(division: int) -> Select[Any]:

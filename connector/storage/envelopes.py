@@ -1,4 +1,7 @@
-"""Envelopes: what arrived in one piece, stored with its raw files before anything else is done with it."""
+"""Envelopes: what arrived in one piece, stored with its raw files before anything else is done with it.
+
+What is in the files is `ingest`'s affair, the invoices made of them `invoices`'.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""Bytes, by their SHA-256: what was received, fetched or rendered, each once."""
+"""Bytes, by their SHA-256: what was received, fetched or rendered, each once.
+
+Whose they are, and what they are called, those say who point to them.
+"""
 
 from hashlib import sha256
 

@@ -1,4 +1,7 @@
-"""Ids that people type and that sort by time: a prefix, the millisecond and chance, in lower-case base 32."""
+"""Ids that people type and that sort by time: a prefix, the millisecond and chance, in lower-case base 32.
+
+That no two are the same is left to the tables' keys.
+"""
 
 import secrets
 from datetime import datetime

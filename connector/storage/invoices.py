@@ -1,4 +1,7 @@
-"""Received invoices: what came in through either door, where its bytes are, what became of it and why."""
+"""Received invoices: what came in through either door, where its bytes are, what became of it and why.
+
+The bytes are `files`' affair, where they go `deliveries`'; what becomes of an invoice is decided elsewhere.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -7,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, select, update
 from sqlmodel import Session
 
 from connector.customer import CustomerId, Division
@@ -19,6 +22,9 @@ from connector.storage.tables import InvoiceEventRow, ReceivedInvoiceRow, column
 
 INVOICES = table_of(ReceivedInvoiceRow)
 EVENTS = table_of(InvoiceEventRow)
+
+
+LONGEST_NUMBER = 200
 
 
 class InvoiceState(StrEnum):
@@ -122,23 +128,16 @@ def all(
     return tuple(reversed(newest_first))
 
 
-def counts(session: Session, *, division: int | None = None) -> dict[InvoiceState, int]:
-    """How many invoices are in each state that occurs."""
-    statement = select(INVOICES.c.state, func.count()).group_by(INVOICES.c.state)
-    if division is not None:
-        statement = statement.where(INVOICES.c.division == division)
-    return {InvoiceState(state): number for state, number in session.connection().execute(statement)}
+def find_by_bytes(
+    session: Session, xml_sha256: str, *, division: int | None, but: str | None = None
+) -> ReceivedInvoice | None:
+    """The first invoice of a division with these very bytes of XML that is no repeat itself.
 
-
-def find_by_exact_id(session: Session, division: int, exact_id: str) -> ReceivedInvoice | None:
-    """The invoice that an invoice of Exact's became."""
-    c = INVOICES.c
-    return _first(session, select(*COLUMNS).where(c.division == division, c.exact_id == exact_id))
-
-
-def find_by_bytes(session: Session, xml_sha256: str, *, but: str | None = None) -> ReceivedInvoice | None:
-    """The first invoice with these very bytes of XML that is no repeat itself; `but`: an id to leave out."""
-    return _first(session, _originals(but).where(INVOICES.c.xml_sha256 == xml_sha256))
+    Args:
+        division: None finds those that belong to no division.
+        but: An id to leave out.
+    """
+    return _first(session, _originals(division, but).where(INVOICES.c.xml_sha256 == xml_sha256))
 
 
 def find_by_number(
@@ -148,17 +147,19 @@ def find_by_number(
     year: int | None,
     type: InvoiceType,
     *,
+    division: int | None,
     but: str | None = None,
 ) -> ReceivedInvoice | None:
     """The first invoice of a seller with this number, year of issue and type that is no repeat itself.
 
     Args:
         year: None finds those without a date.
+        division: Only of this one; None finds those that belong to no division.
         but: An id to leave out.
     """
     c = INVOICES.c
-    statement = _originals(but).where(
-        c.seller_key == storable(seller_key), c.number == storable(number), c.type == type.value
+    statement = _originals(division, but).where(
+        c.seller_key == storable(seller_key), c.number == _findable(number), c.type == type.value
     )
     if year is None:
         return _first(session, statement.where(c.issue_date.is_(None)))
@@ -209,6 +210,7 @@ def set_reading(
     format: str,
     findings: Sequence[Finding],
     customer_id: CustomerId | None,
+    seller_key: str,
     currency: str,
     payable: Decimal | None,
     now: datetime,
@@ -222,6 +224,7 @@ def set_reading(
         "format": format,
         "findings": [asdict(finding) for finding in findings],
         "customer_id": customer_id,
+        "seller_key": storable(seller_key),
         "currency": storable(currency),
         "payable": payable,
         "updated_at": now,
@@ -244,9 +247,18 @@ def events(session: Session, invoice_id: str) -> tuple[InvoiceEvent, ...]:
     return tuple(InvoiceEvent(**row._asdict()) for row in session.connection().execute(statement))
 
 
-def _originals(but: str | None) -> Select[Any]:
-    statement = select(*COLUMNS).where(INVOICES.c.state != InvoiceState.DUPLICATE.value)
+def _originals(division: int | None, but: str | None) -> Select[Any]:
+    c = INVOICES.c
+    theirs = c.division.is_(None) if division is None else c.division == division
+    # an invalid one is no original: what its sender corrects and sends again is not a repeat of it
+    no_originals = (InvoiceState.DUPLICATE.value, InvoiceState.INVALID.value)
+    statement = select(*COLUMNS).where(theirs, c.state.not_in(no_originals))
     return statement if but is None else statement.where(INVOICES.c.id != but)
+
+
+def _findable(number: str) -> str:
+    """An invoice number as it is stored and looked up: databases limit what they index."""
+    return storable(number[:LONGEST_NUMBER])
 
 
 def _first(session: Session, statement: Select[Any]) -> ReceivedInvoice | None:
@@ -263,6 +275,7 @@ def _update(session: Session, invoice_id: str, values: Mapping[str, Any]) -> Non
 def _values(invoice: ReceivedInvoice) -> dict[str, Any]:
     values = {each.name: getattr(invoice, each.name) for each in fields(invoice)}
     values = {name: storable(value) if isinstance(value, str) else value for name, value in values.items()}
+    values["number"] = _findable(invoice.number)
     values["extras"] = [list(extra) for extra in invoice.extras]
     values["findings"] = [asdict(finding) for finding in invoice.findings]
     return values

@@ -1,4 +1,7 @@
-"""The journal: what set-up was about to write to Exact, what became of it, and what undid it."""
+"""The journal: what set-up was about to write to Exact, what became of it, and what undid it.
+
+The writing, and looking up what became of it, is left to the use cases.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, func, select, update
 from sqlmodel import Session
 
 from connector.customer import ContactId, CustomerId, Division
@@ -18,6 +21,8 @@ StepId = NewType("StepId", int)
 
 RUNS = table_of(SetupRunRow)
 STEPS = table_of(SetupStepRow)
+SET_UP_ACTIONS = ("create_contact", "update_contact", "set_invoicing")
+"""What makes Exact mail a customer's invoices to the upload address; `set_kvk` does not."""
 
 
 class RunKind(StrEnum):
@@ -33,7 +38,6 @@ class StepState(StrEnum):
     INTENDED = "intended"
     DONE = "done"
     FAILED = "failed"
-    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,21 +117,8 @@ def end_run(session: Session, run_id: RunId, *, now: datetime) -> None:
 
 def get_run(session: Session, run_id: str) -> SetupRun | None:
     """One run."""
-    return _first_run(session, select(*RUN_COLUMNS).where(RUNS.c.id == run_id))
-
-
-def newest_run(session: Session, division: int, kind: RunKind = RunKind.APPLY) -> SetupRun | None:
-    """The run of this kind that was started last."""
-    r = RUNS.c
-    return _first_run(session, select(*RUN_COLUMNS).where(r.division == division, r.kind == kind.value))
-
-
-def all_runs(session: Session, division: int | None = None) -> tuple[SetupRun, ...]:
-    """Every run, of one division or of all, oldest first."""
-    statement = select(*RUN_COLUMNS).order_by(RUNS.c.started_at, RUNS.c.id)
-    if division is not None:
-        statement = statement.where(RUNS.c.division == division)
-    return tuple(_read_run(row._asdict()) for row in session.connection().execute(statement))
+    row = session.connection().execute(select(*RUN_COLUMNS).where(RUNS.c.id == run_id)).one_or_none()
+    return None if row is None else SetupRun(**{**row._asdict(), "kind": RunKind(row.kind)})
 
 
 def add_step(
@@ -244,16 +235,19 @@ def created_with(session: Session, division: int, contact_id: str) -> Mapping[st
     return session.connection().execute(statement.order_by(s.id.desc()).limit(1)).scalar_one_or_none()
 
 
-def _first_run(session: Session, statement: Select[Any]) -> SetupRun | None:
-    newest_first = statement.order_by(RUNS.c.started_at.desc(), RUNS.c.id.desc()).limit(1)
-    row = session.connection().execute(newest_first).one_or_none()
-    return None if row is None else _read_run(row._asdict())
+def set_up_since(session: Session, division: int) -> dict[CustomerId, datetime]:
+    """By customer, when an apply run first changed its contact or invoicing in a way that was not taken back."""
+    s = STEPS.c
+    statement = (
+        select(s.customer_id, func.min(s.at))
+        .join(RUNS, RUNS.c.id == s.run_id)
+        .where(s.division == division, RUNS.c.kind == RunKind.APPLY.value, s.action.in_(SET_UP_ACTIONS))
+        .where(s.state == StepState.DONE.value, s.undone_by.is_(None))
+        .group_by(s.customer_id)
+    )
+    return {CustomerId(customer): at for customer, at in session.connection().execute(statement)}
 
 
 def _steps(session: Session, statement: Select[Any]) -> tuple[SetupStep, ...]:
     rows = session.connection().execute(statement.order_by(STEPS.c.id))
     return tuple(SetupStep(**{**row._asdict(), "state": StepState(row.state)}) for row in rows)
-
-
-def _read_run(row: dict[str, Any]) -> SetupRun:
-    return SetupRun(**{**row, "kind": RunKind(row["kind"])})

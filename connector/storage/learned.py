@@ -1,4 +1,7 @@
-"""Values learnt from a division rather than configured, such as the attachment type set by hand."""
+"""Values learnt from a division rather than configured, such as the attachment type set by hand.
+
+What wins over them is `composition`'s affair.
+"""
 
 from typing import Any
 

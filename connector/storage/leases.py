@@ -1,4 +1,7 @@
-"""Leases: things that only one process may do at a time, as rows that run out by themselves."""
+"""Leases: things that only one process may do at a time, as rows that run out by themselves.
+
+Names of holders, and whether one is gone, are `usecases.ownership`'s affair.
+"""
 
 from datetime import datetime
 

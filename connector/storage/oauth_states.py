@@ -1,4 +1,7 @@
-"""States of consents under way: kept as hashes, good for one use within ten minutes."""
+"""States of consents under way: kept as hashes, good for one use within ten minutes.
+
+What follows a good answer is `connect_division`'s affair.
+"""
 
 from datetime import datetime, timedelta
 from hashlib import sha256

@@ -1,4 +1,7 @@
-"""The rows of the directory that routing looks numbers up in."""
+"""The rows of the directory that routing looks numbers up in.
+
+What is a good row, and what a hit means, is `routing`'s affair.
+"""
 
 from collections.abc import Sequence
 from dataclasses import fields, replace

@@ -1,4 +1,7 @@
-"""Small lists of a division that change seldom, such as VAT codes; replaced as a whole."""
+"""Small lists of a division that change seldom, such as VAT codes; replaced as a whole.
+
+When they are read, and what a code means, is left to others.
+"""
 
 from collections.abc import Mapping
 from typing import Any

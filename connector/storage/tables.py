@@ -199,7 +199,6 @@ class DivisionRow(Row, table=True):
     phone: str = ""
     currency: str = ""
     bank_iban: str = ""
-    record: dict[str, Any] = Field(default_factory=dict, sa_type=JSON_TYPE)
     pinned_at: datetime
     start_date: date
     move_date: str | None = None
@@ -339,7 +338,7 @@ class DocumentRow(Row, table=True):
 
 
 class AttachmentRow(Row, table=True):
-    """A file of a document; `sha256` once its bytes are in `file`."""
+    """A file of a document; `sha256` once its bytes are in `file`, `retry_at` after Exact refused them."""
 
     __tablename__ = "attachment"
     __table_args__ = (Index(None, "division", "document_id"),)
@@ -353,6 +352,8 @@ class AttachmentRow(Row, table=True):
     timestamp: int = Field(sa_type=BigInteger)
     sha256: str | None = None
     fetched_at: datetime | None = None
+    tries: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    retry_at: datetime | None = None
 
 
 class ReferenceRow(Row, table=True):
@@ -404,6 +405,7 @@ class ReceivedInvoiceRow(Row, table=True):
         ),
         Index(None, "seller_key", "number"),
         Index(None, "division", "state"),
+        Index(None, "state"),
     )
 
     id: str = Field(primary_key=True)
@@ -485,6 +487,7 @@ class RecipientRow(Row, table=True):
     """An entry of the directory that routing uses."""
 
     __tablename__ = "recipient"
+    __table_args__: ClassVar[dict[str, Any]] = {"sqlite_autoincrement": True}  # an id is never given to another
 
     id: int | None = Field(default=None, primary_key=True)
     name: str
@@ -516,10 +519,11 @@ class SetupStepRow(Row, table=True):
     """One write to one customer's card, recorded before it is made."""
 
     __tablename__ = "setup_step"
+    __table_args__ = (Index(None, "division", "contact_id"),)
 
     id: int | None = Field(default=None, primary_key=True)
     run_id: str = Field(foreign_key="setup_run.id", index=True)
-    division: int = Field(sa_type=BigInteger, index=True)
+    division: int = Field(sa_type=BigInteger)
     customer_id: str
     customer_code: str
     customer_name: str

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import or_, select, update
 from sqlmodel import Session
 
-from connector.errors import Busy, NothingFound
+from connector.errors import NothingFound, Superseded
 from connector.storage.connections import CONNECTIONS, ConnectionId, ConnectionState, state_values
 from connector.storage.vault import Vault
 
@@ -89,7 +89,7 @@ def store_pair(
     """Keep a renewed pair and release the lease. Returns the new fencing number.
 
     Raises:
-        Busy: The lease is no longer ours, or somebody stored another pair meanwhile. Nothing was kept.
+        Superseded: The lease is no longer ours, or somebody stored another pair meanwhile. Nothing was kept.
     """
     c = CONNECTIONS.c
     statement = (
@@ -100,7 +100,7 @@ def store_pair(
     )
     stored = session.connection().execute(statement).scalar_one_or_none()
     if stored is None:
-        raise Busy(f"another process took over the tokens of connection {connection_id}")
+        raise Superseded(f"another process took over the tokens of connection {connection_id}")
     return int(stored)
 
 

@@ -54,16 +54,3 @@ class Vault:
                 hint="put back the key that belongs to this database, or connect again",
             )
         return opened["d"]
-
-    def rotate(self, sealed: str) -> str:
-        """Seal again with the newest key.
-
-        Raises:
-            MissingSecret: No key opens it.
-        """
-        try:
-            return self._fernet.rotate(sealed.encode()).decode()
-        except InvalidToken:
-            raise MissingSecret(
-                "what is stored cannot be opened with this secret key", hint="give the old key as well"
-            ) from None

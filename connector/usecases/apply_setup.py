@@ -5,6 +5,7 @@ is compared in bulk through sync: before the first write, after at most 60 write
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,7 @@ import structlog
 from sqlmodel import Session
 
 from connector.customer import Contact, ContactId, Customer, CustomerId, Division
-from connector.customers.setup import WRITES_PER_CHECK, Action, Change, Plan, Skip, SkipReason
+from connector.customers.setup import PEPPOL, POSTBOX, WRITES_PER_CHECK, Action, Change, Plan, Skip, SkipReason
 from connector.errors import AnswerLost, ConnectorError, NeedsPerson, Permanent, Transient
 from connector.exact import mapping, protocol, records
 from connector.exact.client import ExactClient
@@ -28,6 +29,7 @@ log = structlog.get_logger()
 ACCOUNTS = "crm/Accounts"
 CONTACTS = "crm/Contacts"
 
+CONTACT_ACTIONS = frozenset({Action.CREATE_CONTACT, Action.UPDATE_CONTACT})
 DELETE_CONTACT = "delete_contact"
 """The action of a journal step that takes back a `create_contact`."""
 NO_MAIN_CONTACT: Mapping[str, Any] = {"MainContact": None}
@@ -205,6 +207,19 @@ def _same(ours: object, theirs: object) -> bool:
     return (ours or 0) == (theirs or 0)
 
 
+def _was_turned(change: Change, card: Customer) -> bool:
+    """Whether the card was blocked, or set to be invoiced in another way, since the plan looked at it."""
+    if change.action is Action.SET_KVK:
+        return False
+    if card.status != "C" or card.blocked:
+        return True
+    planned = change.customer
+    if planned.status:  # a plan from a file knows no more of its customers than code and name
+        return not _same(card.invoicing_method, planned.invoicing_method)
+    left_out = change.action is Action.SET_INVOICING and "InvoicingMethod" not in (change.before or {})
+    return left_out and card.invoicing_method in (PEPPOL, POSTBOX)
+
+
 class _Run:
     """The writes of one run over one division."""
 
@@ -225,6 +240,8 @@ class _Run:
         self.clock = clock
         self.lease = lease
         self.report = report
+        self.without_contact: set[CustomerId] = set()
+        """Customers whose contact could not be made or changed: without it, invoices must not go by e-mail."""
         self.unchecked: list[tuple[Change, ContactId | None, StepId]] = []
 
     def apply(self, changes: tuple[Change, ...], progress: Progress) -> None:
@@ -236,8 +253,14 @@ class _Run:
                 self.check()
             previous = change.customer.id
             card, contacts = self.card(change.customer.id)
-            if card is None or not self.is_as_planned(change, card, contacts):
+            if change.action is Action.SET_INVOICING and change.customer.id in self.without_contact:
+                self.leave_invoicing(change)
+            elif card is None or not self.is_as_planned(change, card, contacts):
+                if change.action in CONTACT_ACTIONS:
+                    self.without_contact.add(change.customer.id)
                 self.report.skipped.append(Skip(customer=change.customer, reason=SkipReason.CHANGED_MEANWHILE))
+                if card is not None and self.our_contact_is_main(change, card, contacts):
+                    self.free_main_contact(card)
             else:
                 self.write(change, card, contacts, has_put=card.id in with_put)
             self.lease.take(self.clock())
@@ -255,6 +278,8 @@ class _Run:
 
     def is_as_planned(self, change: Change, card: Customer, contacts: tuple[Contact, ...]) -> bool:
         """Whether the card still is what the plan saw: the values before, and no contact of ours where one is made."""
+        if _was_turned(change, card):
+            return False
         if change.action is Action.CREATE_CONTACT:
             return not any(_same(contact.email, change.after["Email"]) for contact in contacts)
         if change.contact is not None:
@@ -270,7 +295,7 @@ class _Run:
         if becomes_main:
             before = NO_MAIN_CONTACT
         body = dict(change.after)
-        if change.action is Action.SET_INVOICING and self.our_contact_is_main(change, card, contacts):
+        if self.our_contact_is_main(change, card, contacts):
             body |= NO_MAIN_CONTACT
         with self.database.transaction() as session:
             step = journal.add_step(
@@ -291,6 +316,10 @@ class _Run:
                 self.client.put(ACCOUNTS, card.id, NO_MAIN_CONTACT)
         except Permanent as error:
             self.failed(step, card, change.action.value, error.message)
+            if change.action in CONTACT_ACTIONS:
+                self.without_contact.add(card.id)
+            if body != change.after:
+                self.free_main_contact(card)
             return
         is_main_now = contact_id if becomes_main and has_put else None
         with self.database.transaction() as session:
@@ -300,18 +329,26 @@ class _Run:
         self.unchecked.append((change, contact_id, step))
 
     def our_contact_is_main(self, change: Change, card: Customer, contacts: tuple[Contact, ...]) -> bool:
-        """Whether the main contact is one that we made on a card without any; the same call then takes that back."""
+        """Whether the main contact is one that we made on a card without any; `set_invoicing` takes that back."""
+        if change.action is not Action.SET_INVOICING:
+            return False
         main = next((contact for contact in contacts if contact.id == card.main_contact), None)
         if main is None:
             return False
         with self.database.reading() as session:
             return journal.created_with(session, self.division, main.id) == NO_MAIN_CONTACT
 
+    def free_main_contact(self, card: Customer) -> None:
+        """Take back by itself that our contact became the main one, where `set_invoicing` did not come to it."""
+        with suppress(Permanent):  # the check at the end tells when Exact does not let it go
+            self.client.put(ACCOUNTS, card.id, NO_MAIN_CONTACT)
+
     def send(self, change: Change, card: Customer, body: dict[str, Any]) -> ContactId | None:
         """The write itself; after a lost answer the record is looked up before anything else happens."""
         try:
             if change.action is Action.CREATE_CONTACT:
-                return ContactId(str(self.client.post(CONTACTS, {"Account": card.id, **body})["ID"]))
+                made = self.client.post(CONTACTS, {"Account": card.id, **body}).get("ID")
+                return ContactId(str(made)) if made else self.look_up(change, card)
             if change.contact is not None:
                 self.client.put(CONTACTS, change.contact, body)
             else:
@@ -338,6 +375,11 @@ class _Run:
         if row is None or not check(row, change.after):
             raise AnswerLost("Exact did not answer, and the change is not there", hint="run the command again")
         return change.contact
+
+    def leave_invoicing(self, change: Change) -> None:
+        """Do not turn a customer to e-mail whose invoices would then go to somebody else than the upload address."""
+        said = "left as it is, because the contact was not made"
+        self.report.failed.append((change.customer, change.action.value, said))
 
     def failed(self, step: StepId, card: Customer, action: str, error: str) -> None:
         """Record that Exact said no; its own words are kept as they are."""
@@ -379,7 +421,9 @@ class _Run:
             if target is None or not holds(target, change.after):
                 wrong = "Exact did not keep the value: " + ", ".join(change.after)
             elif ours is not None and change.action is Action.CREATE_CONTACT and card and card.main_contact == ours.id:
-                wrong = "Exact keeps our contact as the main contact"
+                self.report.applied -= 1
+                said = "Exact keeps our contact as the main contact"
+                self.report.failed.append((card, change.action.value, said))  # it is there: an undo still removes it
             if wrong is not None:
                 self.report.applied -= 1
                 self.failed(step, card or change.customer, change.action.value, wrong)

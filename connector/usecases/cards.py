@@ -1,11 +1,13 @@
 """Cards: which customer's card an invoice belongs to, and the address on it that invoices go to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, time
 
-from connector.customer import Contact, ContactId, Customer, Division, valid_numbers
-from connector.customers.setup import is_set_up
+from connector.customer import Contact, ContactId, Customer, CustomerId, Division, valid_numbers
+from connector.customers.setup import UPLOAD_HOST
 from connector.invoice import Invoice
-from connector.storage import customers, sales_invoices
+from connector.storage import customers, journal, sales_invoices
 from connector.storage.database import Database
 from connector.storage.invoices import ReceivedInvoice
 from connector.usecases.handling import Handling
@@ -46,13 +48,39 @@ class Cards:
         if customer is None:
             return Card(facts=facts)
         contacts = cards.contacts.get(customer.id, [])
-        wanted = self._handling.wanted.get(stored.division)
         return Card(
             customer=customer,
             address=self._address(stored, customer, contacts),
-            is_set_up=wanted is not None and is_set_up(customer, contacts, wanted),
+            is_set_up=self._is_set_up(stored, customer, contacts, cards),
             facts=facts,
         )
+
+    def _is_set_up(
+        self, stored: ReceivedInvoice, customer: Customer, contacts: list[Contact], cards: "_DivisionCards"
+    ) -> bool:
+        """Whether Exact mailed this very invoice to an upload address, as far as card and journal tell.
+
+        The contact and the invoicing method decide, not the attachment types: Exact mails there with any of them. An
+        invoice from before our set-up of the card went another way; a card set up by hand counts as always so.
+        """
+        wanted = self._handling.wanted.get(customer.division)
+        uploads = any(self._is_upload_address(contact.email) for contact in contacts)
+        if wanted is None or not uploads or customer.invoicing_method != wanted.invoicing_method:
+            return False
+        since = cards.set_up_since.get(customer.id)
+        if since is None:
+            return True
+        printed_at = self._printed_at(stored)
+        return printed_at is not None and printed_at >= since
+
+    def _printed_at(self, stored: ReceivedInvoice) -> datetime | None:
+        """When Exact last changed the invoice, which after printing it cannot; else the end of its date."""
+        if stored.division is not None and stored.exact_id is not None:
+            with self._database.reading() as session:
+                header = sales_invoices.get(session, stored.division, stored.exact_id)
+            if header is not None and header.modified_at is not None:
+                return header.modified_at
+        return datetime.combine(stored.issue_date, time.max, tzinfo=UTC) if stored.issue_date else None
 
     def _address(self, stored: ReceivedInvoice, customer: Customer, contacts: list[Contact]) -> str:
         """The contact person that the invoice is addressed to, unless that is an upload address; else the card's own.
@@ -74,15 +102,17 @@ class Cards:
         return ContactId(str(named)) if named else None
 
     def _is_upload_address(self, address: str) -> bool:
-        """An address where invoices are handed in: ours, or another at the same host (an outdated one)."""
-        hosts = {known.rpartition("@")[2] for known in self._handling.upload_addresses}
-        return address.strip().casefold().rpartition("@")[2] in hosts
+        """An address where invoices are handed in: one of the settings', or any at InvoiceSharing's host."""
+        plain = address.strip().casefold()
+        return plain in self._handling.upload_addresses or plain.rpartition("@")[2] == UPLOAD_HOST
 
     def _of(self, division: Division) -> "_DivisionCards":
         if division not in self._divisions:
             with self._database.reading() as session:
                 self._divisions[division] = _DivisionCards(
-                    customers.all_customers(session, division), customers.all_contacts(session, division)
+                    customers.all_customers(session, division),
+                    customers.all_contacts(session, division),
+                    journal.set_up_since(session, division),
                 )
         return self._divisions[division]
 
@@ -90,7 +120,13 @@ class Cards:
 class _DivisionCards:
     """One division's customers by id and by number."""
 
-    def __init__(self, everybody: tuple[Customer, ...], contacts: tuple[Contact, ...]) -> None:
+    def __init__(
+        self,
+        everybody: tuple[Customer, ...],
+        contacts: tuple[Contact, ...],
+        set_up_since: Mapping[CustomerId, datetime],
+    ) -> None:
+        self.set_up_since = set_up_since
         self.by_id: dict[str, Customer] = {customer.id: customer for customer in everybody}
         self.by_number: dict[str, list[Customer]] = {}
         for customer in everybody:

@@ -75,10 +75,12 @@ def finish_consent(
         expires_in=granted.expires_in,
     )
     waiting = _store(database, vault, pair, Me(user_id=f"pending:{state[:16]}"), base_url, client_id, clock())
-    me = client_of(waiting.id).me()
-    connection = _store(database, vault, pair, me, base_url, client_id, clock())
-    with database.transaction() as session:
-        connections.remove(session, waiting.id)
+    try:
+        me = client_of(waiting.id).me()
+        connection = _store(database, vault, pair, me, base_url, client_id, clock())
+    finally:
+        with database.transaction() as session:
+            connections.remove(session, waiting.id)
     found = client_of(connection.id).divisions()
     log.info("connection.granted", connection=connection.id, divisions=len(found))
     return Consent(connection=connection, divisions=tuple(sorted(found, key=lambda record: record.code)))
@@ -136,6 +138,13 @@ def pin_divisions(
             pinned.append(divisions.pin(session, division))
     log.info("division.pinned", connection=consent.connection.id, divisions=len(pinned))
     return pinned
+
+
+def forget_unused(database: Database, connection: ConnectionId) -> None:
+    """Remove a log-in that no division was chosen for: nobody could see it, and its tokens would lie about."""
+    with database.transaction() as session:
+        if not any(division.connection_id == connection for division in divisions.all(session)):
+            connections.remove(session, connection)
 
 
 def disconnect_division(database: Database, code: int) -> bool:

@@ -1,15 +1,16 @@
 """Hand over what is due: claim one delivery, send it with no transaction open, record what came of it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import stamina
 import structlog
 from sqlmodel import Session
 
 from connector import delivery
 from connector.delivery import Claimed, Kind, Outcome, State
-from connector.errors import ConnectorError, DeliveryRefused
+from connector.errors import Busy, ConnectorError, DeliveryRefused
 from connector.sending.channel import Channel
 from connector.storage import deliveries, divisions, invoices
 from connector.storage.database import Database
@@ -22,6 +23,7 @@ log = structlog.get_logger()
 
 LEASE = timedelta(minutes=15)
 """Longer than a mail of 25 MB takes with every step at its time limit."""
+RECORD_WITHIN = timedelta(minutes=5)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,7 +34,8 @@ class DeliveryReport:
     deferred: int = 0
     uncertain: int = 0
     failed: int = 0
-    last_error: ConnectorError | None = None
+    errors: dict[State, ConnectorError] = field(default_factory=dict)
+    """The last error that left deliveries in each of these states."""
 
 
 def deliver_due(
@@ -44,9 +47,14 @@ def deliver_due(
     progress: Callable[[int], None] = lambda sent: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> DeliveryReport:
-    """Send everything that is due now, one after another, until nothing is left or `stop` says so."""
+    """Send everything that is due now, one after another, until nothing is left or `stop` says so.
+
+    With `routing.deliver = "none"` nothing leaves, also nothing that was put into the outbox before.
+    """
     recover(database, handling, clock=clock)
     report = DeliveryReport()
+    if handling.deliver == "none":
+        return report
     sent = 0
     while not stop():
         outcome = deliver_next(database, channels, handling, clock=clock, report=report)
@@ -89,13 +97,26 @@ def deliver_next(
         return None
     error = _send(database, channels, claimed, owner, clock)  # 2 act
     outcome = delivery.after(error, attempts=claimed.attempts, first_due_at=claimed.first_due_at, now=clock())
-    with database.transaction() as session:  # 3 record
-        deliveries.record(session, claimed.id, owner=owner, outcome=outcome, now=clock())
-        if claimed.kind is Kind.INVOICE:
-            settle_invoice(session, claimed.invoice_id, handling, now=clock())
+    _record(database, claimed, owner, outcome, handling, clock)  # 3 record
     _count(report, outcome, error)
     log.info(f"delivery.{outcome.state}", delivery=claimed.id, attempts=claimed.attempts, kind=claimed.kind.value)
     return outcome
+
+
+def _record(
+    database: Database,
+    claimed: Claimed,
+    owner: str,
+    outcome: Outcome,
+    handling: Handling,
+    clock: Callable[[], datetime],
+) -> None:
+    """Store what came of it. It was sent, or not, whatever the database does: one that is busy is asked again."""
+    for attempt in stamina.retry_context(on=Busy, timeout=RECORD_WITHIN, attempts=None):
+        with attempt, database.transaction() as session:
+            deliveries.record(session, claimed.id, owner=owner, outcome=outcome, now=clock())
+            if claimed.kind is Kind.INVOICE:
+                settle_invoice(session, claimed.invoice_id, handling, now=clock())
 
 
 def _send(
@@ -120,11 +141,12 @@ def _send(
 
 
 def _count(report: DeliveryReport, outcome: Outcome, error: ConnectorError | None) -> None:
+    if error is not None:
+        report.errors[outcome.state] = error
     if outcome.state is State.DELIVERED:
         report.delivered += 1
     elif outcome.state is State.DUE:
         report.deferred += 1
-        report.last_error = error
     elif outcome.state is State.UNCERTAIN:
         report.uncertain += 1
     else:

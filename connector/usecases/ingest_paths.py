@@ -4,7 +4,7 @@ Bytes are stored before anything is decided. What a file is, its bytes say; whic
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -15,12 +15,12 @@ from connector.errors import InvoiceUnreadable, NotAnInvoice, NothingFound
 from connector.identifiers import check_kvk
 from connector.ingest.ubl import Reading, read_invoice
 from connector.ingest.unpack import LARGEST_CONTAINER, Package, RawFile, is_mail, is_xml, pair, unpack
-from connector.invoice import Invoice, InvoiceType
+from connector.invoice import InvoiceType
 from connector.storage import divisions, envelopes, files, invoices
 from connector.storage.database import Database
 from connector.storage.divisions import PinnedDivision
 from connector.storage.envelopes import Envelope, Origin
-from connector.storage.invoices import InvoiceState, ReceivedInvoice
+from connector.storage.invoices import ReceivedInvoice
 from connector.usecases.handling import Handling
 
 log = structlog.get_logger()
@@ -86,34 +86,46 @@ def arrivals(paths: Sequence[Path]) -> Iterator[Arrival]:
         if not path.exists():
             raise NothingFound(f"there is no {path}", hint="name a file or a folder")
     seen: set[Path] = set()
+    yield from _of_one_place([path for path in paths if path.is_file()], seen)
     for path in paths:
         folders = [path] if path.is_dir() else []
-        yield from _loose_and_packed([path] if path.is_file() else [], seen)
         while folders:
             folder = folders.pop()
             children = sorted(folder.iterdir())
-            folders += [child for child in reversed(children) if child.is_dir() and not child.is_symlink()]
-            yield from _loose_and_packed([child for child in children if child.is_file()], seen)
+            is_maildir = {"new", "cur", "tmp"} <= {child.name for child in children if child.is_dir()}
+            folders += [
+                child
+                for child in reversed(children)
+                # a Maildir's tmp holds mails that are still being written
+                if child.is_dir() and not child.is_symlink() and not (is_maildir and child.name == "tmp")
+            ]
+            # a link could lead anywhere, and what it leads to would be mailed; links named outright are followed
+            yield from _of_one_place([child for child in children if child.is_file() and not child.is_symlink()], seen)
 
 
-def _loose_and_packed(paths: Sequence[Path], seen: set[Path]) -> Iterator[Arrival]:
-    loose: dict[str, list[tuple[Path, RawFile]]] = {}
+def _of_one_place(paths: Sequence[Path], seen: set[Path]) -> Iterator[Arrival]:
+    """Files that were named together or lie in one folder: those of one folder and stem belong together."""
+    groups: dict[tuple[Path, str], list[Path]] = {}
     for path in paths:
-        if path.resolve() in seen:
-            continue
-        seen.add(path.resolve())
-        try:
-            size = path.stat().st_size
-            content = path.read_bytes() if size <= LARGEST_CONTAINER else b""
-        except OSError as error:
-            yield Arrival(paths=(path,), origin=Origin.FILE, files=(), trouble=(f"cannot be read: {error.strerror}",))
-            continue
-        if size > LARGEST_CONTAINER:
-            yield Arrival(paths=(path,), origin=Origin.FILE, files=(), trouble=("larger than we read",))
+        real = path.resolve()
+        if real not in seen:
+            seen.add(real)
+            groups.setdefault((real.parent, path.stem.casefold()), []).append(path)
+    for group in groups.values():
+        yield from _loose_and_packed(group)
+
+
+def _loose_and_packed(paths: Sequence[Path]) -> Iterator[Arrival]:
+    """Containers one by one, the loose files of the group as one arrival."""
+    loose: list[tuple[Path, RawFile]] = []
+    for path in paths:
+        content = _read_file(path)
+        if isinstance(content, str):
+            yield Arrival(paths=(path,), origin=Origin.FILE, files=(), trouble=(content,))
             continue
         unpacked = unpack(path.name, content)
         if len(unpacked.files) == 1 and unpacked.files[0].content == content:
-            loose.setdefault(path.stem.casefold(), []).append((path, unpacked.files[0]))
+            loose.append((path, unpacked.files[0]))
             continue
         yield Arrival(
             paths=(path,),
@@ -123,10 +135,20 @@ def _loose_and_packed(paths: Sequence[Path], seen: set[Path]) -> Iterator[Arriva
             sent_to=unpacked.sent_to,
             trouble=unpacked.trouble,
         )
-    for group in loose.values():
+    if loose:
         yield Arrival(
-            paths=tuple(path for path, _ in group), origin=Origin.FILE, files=tuple(file for _, file in group)
+            paths=tuple(path for path, _ in loose), origin=Origin.FILE, files=tuple(file for _, file in loose)
         )
+
+
+def _read_file(path: Path) -> bytes | str:
+    """The bytes of a file, or in words why not."""
+    try:
+        if path.stat().st_size > LARGEST_CONTAINER:
+            return "larger than we read"
+        return path.read_bytes()
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
 
 
 def _receive(
@@ -144,7 +166,6 @@ def _receive(
         return names
     now = clock()
     with database.transaction() as session:
-        earlier = envelopes.find_by_message_id(session, arrival.message_id) if arrival.message_id else None
         envelope = envelopes.add(
             session,
             origin=arrival.origin,
@@ -155,8 +176,6 @@ def _receive(
         for package, reading in found:
             division = _division_of(arrival, reading, connected, handling)
             stored = _describe(session, envelope, arrival.origin, package, reading, division, now)
-            if earlier is not None:
-                stored = _as_repeat(stored, earlier)
             invoices.add(session, stored)
             facts = {"file": package.xml.name if package.xml else "", "mail": arrival.message_id}
             invoices.add_event(session, stored.id, "received", facts, now=now)
@@ -193,17 +212,24 @@ def _division_of(
     connected: Sequence[PinnedDivision],
     handling: Handling,
 ) -> PinnedDivision | None:
-    """The connected division that this is from: its KvK number as seller, else the upload address it came to."""
-    if isinstance(reading, Reading) and reading.invoice.seller.kvk:
-        for division in connected:
-            if check_kvk(division.kvk).number == reading.invoice.seller.kvk:
-                return division
-        return None
-    for division in connected:
-        wanted = handling.wanted.get(division.code)
-        if wanted is not None and wanted.upload_address.casefold() in arrival.sent_to:
-            return division
-    return None
+    """The connected division that this is from: by its KvK number as seller, or by the upload address it came to.
+
+    Of several divisions with one number (one company, several administrations) the upload address decides; without
+    one none does.
+    """
+    came_to = [division for division in connected if _upload_address(division, handling) in arrival.sent_to]
+    seller_kvk = reading.invoice.seller.kvk if isinstance(reading, Reading) else None
+    if seller_kvk is None:
+        return came_to[0] if len(came_to) == 1 else None
+    sellers = [division for division in connected if check_kvk(division.kvk).number == seller_kvk]
+    both = [division for division in sellers if division in came_to]
+    chosen = both or sellers
+    return chosen[0] if len(chosen) == 1 else None
+
+
+def _upload_address(division: PinnedDivision, handling: Handling) -> str | None:
+    wanted = handling.wanted.get(division.code)
+    return wanted.upload_address.casefold() if wanted is not None else None
 
 
 def _describe(
@@ -228,7 +254,7 @@ def _describe(
         issue_date=read.issue_date if read else None,
         seller_name=read.seller.name if read else "",
         seller_kvk=read.seller.kvk if read else None,
-        seller_key=seller_key(read) if read else "",
+        seller_key=read.seller.key if read else "",
         buyer_name=read.buyer.name if read else "",
         buyer_kvk=read.buyer.kvk if read else None,
         currency=read.currency if read else "",
@@ -242,17 +268,3 @@ def _describe(
         created_at=now,
         updated_at=now,
     )
-
-
-def seller_key(invoice: Invoice) -> str:
-    """The seller as repeats compare it: the best number there is, else the name."""
-    seller = invoice.seller
-    for scheme, value in (("kvk", seller.kvk), ("oin", seller.oin), ("vat", seller.vat), ("gln", seller.gln)):
-        if value:
-            return f"{scheme}:{value}"
-    return f"name:{seller.name.casefold()}" if seller.name else ""
-
-
-def _as_repeat(stored: ReceivedInvoice, earlier: Envelope) -> ReceivedInvoice:
-    """The same mail came before: kept, and not looked at again."""
-    return replace(stored, state=InvoiceState.DUPLICATE, detail=f"the same mail as {earlier.id}")

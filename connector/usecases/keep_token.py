@@ -4,14 +4,17 @@ The lease is a row; whoever holds it calls Exact with no transaction open, commi
 anyone use it. Source of the rules: exact-online-api.md 1.4-1.6, design.md section 3.
 """
 
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
-from connector.errors import AuthorizationLost, ExactUnavailable
+from connector.errors import AuthorizationLost, ConnectorError, ExactUnavailable, Superseded
 from connector.exact import protocol
 from connector.exact.oauth import ExactOAuth
 from connector.storage import tokens
@@ -25,7 +28,11 @@ log = structlog.get_logger()
 LEASE = timedelta(seconds=180)
 """Longer than a token call may take in total (120 s), so that a slow answer still finds its lease."""
 POLL_SECONDS = 0.25
-CONNECT_AGAIN = "connect the division again: connector connect (or the link on the connections page)"
+CONNECT_AGAIN = "connect the division again: connector connect; its cursors and history stay"
+
+
+class NoTokenNow(ExactUnavailable):
+    """There is no usable token at the moment; a type of its own, so that the client does not ask again at once."""
 
 
 class TokenKeeper:
@@ -66,15 +73,19 @@ class TokenKeeper:
                 raise AuthorizationLost(f"the connection with Exact is lost ({cause})", cause=cause, hint=CONNECT_AGAIN)
             age = protocol.refresh_due(stored.pair.issued_at, stored.pair.expires_in, self._clock())
             usable = stored.pair.access_token != rejected
-            if age is protocol.TokenAge.FRESH and usable:
+            doubted = stored.cause is not None  # asking again at once would only confirm a hiccup
+            if usable and (age is protocol.TokenAge.FRESH or (age is protocol.TokenAge.RENEW and doubted)):
                 return stored.pair.access_token
             owner = new_owner()
             if self._take_lease(stored, owner):
-                return self._renew(stored, owner)
+                renewed = _undisturbed(partial(self._renew, stored, owner, rejected))
+                if renewed is not None:
+                    return renewed
+                continue
             if age is protocol.TokenAge.RENEW and usable:
                 return stored.pair.access_token
             if self._clock() >= deadline:
-                raise ExactUnavailable(
+                raise NoTokenNow(
                     "another process has been renewing the access token for too long", retry_at=self._clock() + LEASE
                 )
             self._sleep(POLL_SECONDS)
@@ -92,8 +103,8 @@ class TokenKeeper:
                 session, self._connection, version=stored.version, owner=owner, now=now, until=now + LEASE
             )
 
-    def _renew(self, stored: tokens.StoredTokens, owner: str) -> str:
-        """Exchange the refresh token; the caller holds the lease."""
+    def _renew(self, stored: tokens.StoredTokens, owner: str, rejected: str | None) -> str | None:
+        """Exchange the refresh token; the caller holds the lease. None: others stored a pair meanwhile, read it."""
         assert stored.pair is not None
         answer = self._oauth.refresh(stored.pair.refresh_token)
         if isinstance(answer, protocol.Granted):
@@ -103,7 +114,10 @@ class TokenKeeper:
                 issued_at=self._clock(),
                 expires_in=answer.expires_in,
             )
-            self._store(pair, stored, owner)
+            try:
+                self._store(pair, stored, owner)
+            except Superseded:
+                return None  # somebody connected again during the call: what they hold counts
             log.info("token.renewed", connection=self._connection, version=stored.version + 1)
             return pair.access_token
         if isinstance(answer, protocol.Dead) and answer.needs_repeat and stored.cause != answer.cause:
@@ -113,6 +127,9 @@ class TokenKeeper:
             answer = protocol.Later(reason=answer.cause)
         if isinstance(answer, protocol.Dead):
             with self._database.transaction() as session:
+                current = tokens.read(session, self._vault, self._connection)
+                if (current.version, current.lease_by) != (stored.version, owner):
+                    return None  # what is dead is no longer what is stored
                 tokens.mark_lost(session, self._connection, answer.cause, now=self._clock())
             log.error("token.lost", connection=self._connection, cause=answer.cause)
             raise AuthorizationLost(
@@ -123,22 +140,70 @@ class TokenKeeper:
             self._store(replace(stored.pair, refresh_token=answer.refresh_token), stored, owner)
         with self._database.transaction() as session:
             tokens.release_lease(session, self._connection, owner=owner)
-        if isinstance(answer, protocol.StillValid):
-            log.info("token.still_valid", connection=self._connection)
-            return stored.pair.access_token
-        log.warning("token.later", connection=self._connection, reason=answer.reason)
+        reason = "too_early" if isinstance(answer, protocol.StillValid) else answer.reason
+        log.warning("token.kept", connection=self._connection, reason=reason)
         age = protocol.refresh_due(stored.pair.issued_at, stored.pair.expires_in, self._clock())
-        if age is not protocol.TokenAge.OLD:
+        alive = isinstance(answer, protocol.StillValid) or age is not protocol.TokenAge.OLD
+        if alive and stored.pair.access_token != rejected:
             return stored.pair.access_token
-        raise ExactUnavailable(
-            f"Exact's token service did not answer as it should ({answer.reason})",
+        raise NoTokenNow(
+            f"Exact gives no new access token at the moment ({reason})",
             hint="nothing is lost; try again later",
             retry_at=self._clock() + timedelta(minutes=5),
         )
 
     def _store(self, pair: tokens.TokenPair, seen: tokens.StoredTokens, owner: str) -> None:
-        """Commit a pair before anyone uses it; the lease goes with it."""
-        with self._database.transaction() as session:
-            tokens.store_pair(
-                session, self._vault, self._connection, owner=owner, version=seen.version, pair=pair, now=self._clock()
-            )
+        """Commit a pair before anyone uses it; the lease goes with it.
+
+        Exact knows the old pair no more, so a database that is busy or full is tried again until the lease ends.
+
+        Raises:
+            Superseded: Somebody connected again meanwhile.
+        """
+        deadline = self._clock() + LEASE
+        while True:
+            try:
+                with self._database.transaction() as session:
+                    tokens.store_pair(
+                        session,
+                        self._vault,
+                        self._connection,
+                        owner=owner,
+                        version=seen.version,
+                        pair=pair,
+                        now=self._clock(),
+                    )
+                return
+            except Superseded:
+                raise
+            except ConnectorError as error:
+                log.warning("token.not_stored_yet", connection=self._connection, error=type(error).__name__)
+                if self._clock() >= deadline:
+                    raise
+            self._sleep(POLL_SECONDS)
+
+
+def _undisturbed(work: Callable[[], str | None]) -> str | None:
+    """Let `work` come to its end though somebody presses Ctrl-C meanwhile: half a renewal loses the connection.
+
+    In a thread of its own, because an interrupt is raised in the main one; it is passed on afterwards.
+    """
+    outcome: Future[str | None] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:  # handed to the waiting thread, whatever it is
+            outcome.set_exception(error)
+
+    thread = threading.Thread(target=run, name="token-renewal")
+    thread.start()
+    interrupted: KeyboardInterrupt | None = None
+    while thread.is_alive():
+        try:
+            thread.join()
+        except KeyboardInterrupt as error:
+            interrupted = error
+    if interrupted is not None:
+        raise interrupted
+    return outcome.result()

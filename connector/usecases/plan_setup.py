@@ -1,5 +1,6 @@
 """Plan the set-up of a division and count how far it is, from the database as last synced; Exact is not asked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -9,6 +10,8 @@ from connector.customers import setup
 from connector.errors import NothingFound
 from connector.storage import customers, divisions, sales_invoices
 from connector.storage.database import Database
+
+LOOK_AT_THE_CARD = "codes are those on the customer's card; run `connector sync` when the card is new"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,22 +36,25 @@ def plan_setup(
     Args:
         only: Codes of the customers to look at; None: all.
 
-    Raises:
-        NothingFound: A code in `only` belongs to no customer.
     """
     with database.reading() as session:
         everybody = customers.all_customers(session, division)
         contacts = customers.all_contacts(session, division)
         last_synced_at = divisions.require(session, division).last_synced_at
-    if only is not None:
-        unknown = only - {customer.code for customer in everybody}
-        if unknown:
-            raise NothingFound(
-                f"division {division} has no customer {', '.join(sorted(unknown))}",
-                hint="codes are those on the customer's card; run `connector sync` when the card is new",
-            )
     plan = setup.plan(everybody, contacts, wanted, division=division, today=today, overrides=overrides, only=only)
     return PlannedSetup(plan=plan, last_synced_at=last_synced_at)
+
+
+def require_customers(database: Database, chosen: Sequence[Division], codes: frozenset[str]) -> None:
+    """Make sure that somebody in these divisions has each of these codes.
+
+    Raises:
+        NothingFound: A code that nobody has.
+    """
+    with database.reading() as session:
+        for code in sorted(codes):
+            if not any(customers.find_by_code(session, division, code) for division in chosen):
+                raise NothingFound(f"there is no customer {code}", hint=LOOK_AT_THE_CARD)
 
 
 def find_customer(database: Database, division: Division, code: str) -> Customer:
@@ -62,20 +68,31 @@ def find_customer(database: Database, division: Division, code: str) -> Customer
     if found is None:
         raise NothingFound(
             f"division {division} has no customer {code}",
-            hint="codes are those on the customer's card; run `connector sync` when the card is new",
+            hint=LOOK_AT_THE_CARD,
         )
     return found
 
 
 def setup_status(
-    database: Database, division: Division, wanted: setup.Wanted, *, today: date
+    database: Database,
+    division: Division,
+    wanted: setup.Wanted,
+    *,
+    today: date,
+    start_date: date | None = None,
 ) -> tuple[setup.StepCount, ...]:
-    """Count the five steps of one division."""
+    """Count the five steps of one division.
+
+    Args:
+        start_date: Invoices dated before it are history and not counted; None: the day of connecting.
+    """
     with database.reading() as session:
         everybody = customers.all_customers(session, division)
         contacts = customers.all_contacts(session, division)
         pinned = divisions.require(session, division)
-        finished, still_open = sales_invoices.count_finished_and_open(session, division, since=pinned.start_date)
+        finished, still_open = sales_invoices.count_finished_and_open(
+            session, division, since=start_date or pinned.start_date
+        )
     report = kvk_audit.audit(everybody, (), own_kvk=pinned.kvk, today=today)
     summary = report.summary
     return setup.count_steps(

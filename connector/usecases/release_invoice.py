@@ -9,11 +9,12 @@ from connector.routing.decision import Target
 from connector.routing.directory import Recipient, valid_address
 from connector.storage import deliveries, divisions, invoices, recipients
 from connector.storage.database import Database
+from connector.storage.divisions import PinnedDivision
 from connector.storage.envelopes import Origin
 from connector.storage.invoices import InvoiceState, ReceivedInvoice
 from connector.usecases.cards import Cards
 from connector.usecases.handling import Handling
-from connector.usecases.route_invoice import route_invoice
+from connector.usecases.route_invoice import read_directory, route_invoice
 from connector.usecases.take_invoices import take_again
 
 STOPPED = frozenset({InvoiceState.HELD, InvoiceState.INVALID, InvoiceState.FAILED, InvoiceState.ROUTED})
@@ -33,11 +34,20 @@ def find_invoice(database: Database, invoice_id: str) -> ReceivedInvoice:
 
 
 def retry_invoice(
-    database: Database, invoice_id: str, handling: Handling, *, clock: Callable[[], datetime]
+    database: Database,
+    invoice_id: str,
+    handling: Handling,
+    *,
+    refresh: Callable[[PinnedDivision], None],
+    clock: Callable[[], datetime],
 ) -> ReceivedInvoice:
-    """Try again what stopped: decide anew after something was put right, or send again what failed or is uncertain.
+    """Try again what stopped: decide anew after something was put right, or send again what is uncertain.
 
-    Sending an uncertain one again can make it arrive twice: the caller asks first.
+    What was never delivered is rendered anew from the card as it is now, and goes where it should go now. Sending an
+    uncertain one again can make it arrive twice: the caller asks first.
+
+    Args:
+        refresh: Reads a division's cards from Exact, so that what was just put right there counts.
 
     Raises:
         WrongUsage: Nothing stopped: it is delivered, a repeat or history.
@@ -48,22 +58,31 @@ def retry_invoice(
             f"invoice {invoice_id} is {stored.state}; there is nothing to try again",
             hint="see `connector invoices show`",
         )
+    if stored.state is InvoiceState.ROUTED or stored.reason == "delivery_uncertain":
+        return _send_again(database, stored, clock())
     with database.reading() as session:
-        tried = [row for row in deliveries.of_invoice(session, invoice_id) if row.kind is Kind.INVOICE]
         division = divisions.get(session, stored.division) if stored.division is not None else None
-    if tried:
-        now = clock()
-        with database.transaction() as session:
-            again = deliveries.requeue(session, invoice_id, now=now)
-            if again and stored.state is not InvoiceState.ROUTED:
-                invoices.set_state(session, invoice_id, InvoiceState.ROUTED, now=now)
-            invoices.add_event(session, invoice_id, "retried", {"deliveries": again}, now=now)
-        return find_invoice(database, invoice_id)
-    if stored.xml_sha256 is None and stored.origin is Origin.EXACT and division is not None:
-        stored = take_again(database, division, stored, handling, clock=clock)
-        if stored.xml_sha256 is None:
-            return stored
-    return route_invoice(database, invoice_id, handling, Cards(database, handling), clock=clock)
+        sent = deliveries.of_invoice(session, invoice_id)
+    arrived = any(row.state is State.DELIVERED for row in sent if row.kind is Kind.INVOICE)
+    if division is not None and division.active and stored.origin is Origin.EXACT and not arrived:
+        refresh(division)
+        if stored.xml in {None, "rendered"}:
+            stored = take_again(database, division, stored, language=handling.language, clock=clock)
+            if stored.xml_sha256 is None:
+                return stored
+    return route_invoice(
+        database, invoice_id, handling, Cards(database, handling), read_directory(database), clock=clock
+    )
+
+
+def _send_again(database: Database, stored: ReceivedInvoice, now: datetime) -> ReceivedInvoice:
+    """Make what waits or is uncertain due at once, to the same address."""
+    with database.transaction() as session:
+        again = deliveries.requeue(session, stored.id, now=now)
+        if again and stored.state is not InvoiceState.ROUTED:
+            invoices.set_state(session, stored.id, InvoiceState.ROUTED, now=now)
+        invoices.add_event(session, stored.id, "retried", {"deliveries": again}, now=now)
+    return find_invoice(database, stored.id)
 
 
 def release_invoice(
@@ -74,7 +93,7 @@ def release_invoice(
     to: str | None = None,
     clock: Callable[[], datetime],
 ) -> ReceivedInvoice:
-    """Let a held or invalid invoice go, in spite of what held it.
+    """Let a held, invalid or failed invoice go, in spite of what stopped it.
 
     Args:
         to: A recipient of the directory by its id, or a mail address; None: whom routing finds.
@@ -86,7 +105,7 @@ def release_invoice(
     stored = find_invoice(database, invoice_id)
     if stored.state is InvoiceState.ROUTED and not _sent_before(database, invoice_id):
         pass  # left to others by routing.deliver; a person decides otherwise
-    elif stored.state not in {InvoiceState.HELD, InvoiceState.INVALID}:
+    elif stored.state not in {InvoiceState.HELD, InvoiceState.INVALID, InvoiceState.FAILED}:
         raise WrongUsage(f"invoice {invoice_id} is {stored.state}, not held", hint="see `connector invoices show`")
     if stored.reason == "delivery_uncertain":
         raise WrongUsage(
@@ -104,6 +123,7 @@ def release_invoice(
         invoice_id,
         handling,
         Cards(database, handling),
+        read_directory(database),
         clock=clock,
         released=True,
         release_to=targets,

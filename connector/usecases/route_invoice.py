@@ -18,7 +18,7 @@ from connector.delivery import Kind
 from connector.errors import InvoiceUnreadable, NothingFound
 from connector.ingest.checks import check_invoice
 from connector.ingest.ubl import Reading, read_invoice
-from connector.invoice import Finding, InvoiceType, Severity
+from connector.invoice import Finding, Invoice, InvoiceType, Severity
 from connector.rendering.pdf import render_pdf
 from connector.routing.decision import Deliver, Hold, Target, route
 from connector.routing.directory import Directory
@@ -32,6 +32,12 @@ from connector.usecases.handling import Handling
 log = structlog.get_logger()
 
 NOTICE_CHANNEL = "email"
+
+
+def read_directory(database: Database) -> Directory:
+    """The directory as it is now; built once for a run of many invoices."""
+    with database.reading() as session:
+        return Directory(recipients.all(session))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +61,7 @@ def route_invoice(
     invoice_id: str,
     handling: Handling,
     cards: Cards,
+    directory: Directory,
     *,
     clock: Callable[[], datetime],
     release_to: Sequence[Target] | None = None,
@@ -75,13 +82,12 @@ def route_invoice(
             raise NothingFound(f"there is no invoice {invoice_id}", hint="see `connector invoices list`")
         xml = files.load(session, stored.xml_sha256) if stored.xml_sha256 else None
         division = divisions.get(session, stored.division) if stored.division is not None else None
-        directory = Directory(recipients.all(session))
     if xml is None:
         return stored  # nothing to read yet: what its rows lack is put right in Exact, then taken again
     if released:
         handling = replace(handling, without_kvk="send", unknown_recipient=_let_go(handling), deliver="all")
     verdict = _judge(stored, xml, division, directory, handling, cards, released=released)
-    if release_to and verdict.reading is not None and verdict.state is not InvoiceState.DUPLICATE:
+    if release_to and verdict.reading is not None and verdict.state is not InvoiceState.HISTORY:
         verdict = replace(verdict, state=InvoiceState.ROUTED, reason=None, detail=None, targets=tuple(release_to))
     if verdict.targets:
         verdict = _with_pdf(database, stored, verdict)
@@ -120,7 +126,7 @@ def _judge(
     findings = check_invoice(reading)
     fatal = [finding for finding in findings if finding.severity is Severity.FATAL]
     if fatal and not released:
-        detail = "; ".join(f"{finding.rule}: {finding.message_en}" for finding in fatal[:3])
+        detail = "; ".join(f"{finding.rule}: {_words(finding, handling.language)}" for finding in fatal[:3])
         return Verdict(
             state=InvoiceState.INVALID, reason="fatal_findings", detail=detail, findings=findings, reading=reading
         )
@@ -148,6 +154,10 @@ def _judge(
     return replace(verdict, reason=decision.reason)
 
 
+def _words(finding: Finding, language: str) -> str:
+    return finding.message_nl if language == "nl" else finding.message_en
+
+
 def _with_pdf(database: Database, stored: ReceivedInvoice, verdict: Verdict) -> Verdict:
     """Find the PDF that goes along: the one that came, the one inside the XML, else one of ours."""
     assert verdict.reading is not None
@@ -165,16 +175,20 @@ def _with_pdf(database: Database, stored: ReceivedInvoice, verdict: Verdict) -> 
 def _unless_repeat(session: Session, stored: ReceivedInvoice, verdict: Verdict) -> Verdict:
     """Recognise what came before: the same bytes, or the same number of the same seller in the same year."""
     assert stored.xml_sha256 is not None
-    same = invoices.find_by_bytes(session, stored.xml_sha256, but=stored.id)
-    if same is not None and same.id < stored.id:
+    same = invoices.find_by_bytes(session, stored.xml_sha256, division=stored.division, but=stored.id)
+    if same is not None and _came_before(session, same, stored):
         facts = (f"the same bytes as {same.id}",)
         return Verdict(state=InvoiceState.DUPLICATE, detail=same.id, facts=facts, reading=verdict.reading)
-    if verdict.reading is None or not verdict.reading.invoice.number or not stored.seller_key:
+    if verdict.reading is None or not verdict.reading.invoice.number or not verdict.reading.invoice.seller.key:
         return verdict
     invoice = verdict.reading.invoice
     year = invoice.issue_date.year if invoice.issue_date else None
-    other = invoices.find_by_number(session, stored.seller_key, invoice.number, year, invoice.type, but=stored.id)
-    if other is None or other.id > stored.id or other.xml_sha256 is None or verdict.state is InvoiceState.HISTORY:
+    other = invoices.find_by_number(
+        session, invoice.seller.key, invoice.number, year, invoice.type, division=stored.division, but=stored.id
+    )
+    if other is None or other.xml_sha256 is None or verdict.state is InvoiceState.HISTORY:
+        return verdict
+    if not _came_before(session, other, stored):
         return verdict
     if _same_content(session, other, verdict.reading):
         facts = (f"the same invoice as {other.id}",)
@@ -189,6 +203,11 @@ def _unless_repeat(session: Session, stored: ReceivedInvoice, verdict: Verdict) 
     )
 
 
+def _came_before(session: Session, other: ReceivedInvoice, stored: ReceivedInvoice) -> bool:
+    """Whether `other` counts as the first of two: it came in earlier, or it was sent already, when ours was held."""
+    return other.id < stored.id or any(row.kind is Kind.INVOICE for row in deliveries.of_invoice(session, other.id))
+
+
 def _same_content(session: Session, other: ReceivedInvoice, reading: Reading) -> bool:
     """Whether two invoices ask the same of the same buyer, however they are written down."""
     if other.xml_sha256 is None:
@@ -199,13 +218,21 @@ def _same_content(session: Session, other: ReceivedInvoice, reading: Reading) ->
         return False
     ours = reading.invoice
 
-    def essence(invoice: Any) -> tuple[Any, ...]:
+    def essence(invoice: Invoice) -> tuple[Any, ...]:
         breakdown = sorted((row.rate or 0, row.taxable, row.tax) for row in invoice.vat)
         buyer = invoice.buyer.kvk or invoice.buyer.oin or invoice.buyer.vat or invoice.buyer.name.casefold()
         amounts = sorted(line.amount for line in invoice.lines if line.amount)
         return (invoice.issue_date, invoice.currency, invoice.payable, breakdown, buyer, amounts)
 
-    return essence(ours) == essence(theirs)
+    return essence(ours) == essence(theirs) and _same_accounts(ours, theirs)
+
+
+def _same_accounts(ours: Invoice, theirs: Invoice) -> bool:
+    """Whether both ask for payment to the same accounts, where both say so; a forged copy differs just here."""
+    accounts = [
+        {means.iban.replace(" ", "").upper() for means in each.payment_means if means.iban} for each in (ours, theirs)
+    ]
+    return not all(accounts) or accounts[0] == accounts[1]
 
 
 def _store(
@@ -224,6 +251,7 @@ def _store(
             format=verdict.reading.format,
             findings=verdict.findings,
             customer_id=verdict.customer.id if verdict.customer else stored.customer_id,
+            seller_key=verdict.reading.invoice.seller.key,
             currency=verdict.reading.invoice.currency,
             payable=verdict.reading.invoice.payable,
             now=now,
@@ -241,11 +269,12 @@ def _store(
     facts = {"reason": verdict.reason, "facts": list(verdict.facts)}
     invoices.set_state(session, stored.id, verdict.state, reason=verdict.reason, detail=verdict.detail, now=now)
     invoices.add_event(session, stored.id, f"decided.{verdict.state}", facts, now=now)
-    added = 0
-    for target in verdict.targets:
-        added += _add_delivery(session, stored, verdict, target, handling, now)
-    if verdict.targets and not added:
-        deliveries.requeue(session, stored.id, now=now)
+    if verdict.targets:
+        places = {(target.channel, target.address) for target in verdict.targets}
+        deliveries.drop_failed(session, stored.id, keep=places)
+        added = sum(_add_delivery(session, stored, verdict, target, handling, now) for target in verdict.targets)
+        if added < len(verdict.targets):
+            deliveries.requeue(session, stored.id, now=now)
     if verdict.state in {InvoiceState.HELD, InvoiceState.INVALID}:
         notify_sender(session, stored, division, handling, verdict.reason or "", verdict.detail or "", now=now)
     log.info("invoice.decided", invoice=stored.id, state=verdict.state.value, reason=verdict.reason)

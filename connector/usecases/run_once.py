@@ -1,11 +1,12 @@
 """One whole pass of the background sync: sync, take, decide, deliver; and the tally of what became of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from connector.errors import ConnectorError
+from connector.errors import Busy, ConnectorError
 from connector.exact.client import ExactClient
 from connector.sending.channel import Channel
 from connector.storage import invoices
@@ -16,11 +17,14 @@ from connector.usecases.cards import Cards
 from connector.usecases.deliver_next import DeliveryReport, deliver_due
 from connector.usecases.handling import Handling
 from connector.usecases.ownership import Lease
-from connector.usecases.route_invoice import route_invoice
+from connector.usecases.route_invoice import read_directory, route_invoice
 from connector.usecases.sync_division import SyncReport, sync_division
 from connector.usecases.take_invoices import take_invoices
 
 Progress = Callable[[str, int], None]
+ROUTE_WAIT = timedelta(minutes=2)
+RENEW_EVERY = 50
+"""Invoices decided before the lease is renewed: seconds, against its ten minutes."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,6 +34,8 @@ class PassReport:
     syncs: list[SyncReport] = field(default_factory=list)
     tally: dict[str, int] = field(default_factory=dict)
     deliveries: DeliveryReport = field(default_factory=DeliveryReport)
+    troubles: list[ConnectorError] = field(default_factory=list)
+    """Parts of the work that another process is at."""
 
     def as_json(self) -> dict[str, Any]:
         """The document of `run --once --json`."""
@@ -38,8 +44,8 @@ class PassReport:
     @property
     def errors(self) -> list[ConnectorError]:
         """What kept parts of the pass from their end."""
-        found = [sync.error for sync in self.syncs if sync.error is not None]
-        return [*found, self.deliveries.last_error] if self.deliveries.last_error else found
+        found = [sync.error for sync in self.syncs if sync.error is not None] + self.troubles
+        return [*found, *self.deliveries.errors.values()]
 
 
 def run_once(
@@ -69,7 +75,7 @@ def run_once(
             )
         )
     fresh = [division for division, sync in zip(divisions, report.syncs, strict=False) if sync.error is None]
-    ids = take_and_route(database, fresh, handling, clock=clock, progress=progress)
+    ids = take_and_route(database, fresh, handling, clock=clock, progress=progress, troubles=report.troubles)
     report.deliveries = deliver_due(
         database, channels, handling, clock=clock, progress=lambda sent: progress("mails", sent), stop=stop
     )
@@ -84,26 +90,51 @@ def take_and_route(
     *,
     clock: Callable[[], datetime],
     progress: Progress = lambda what, number: None,
+    troubles: list[ConnectorError] | None = None,
 ) -> list[str]:
-    """Take what is new from Exact, and decide it and whatever an earlier pass left undecided; returns their ids."""
+    """Take what is new from Exact, and decide it and whatever an earlier pass left undecided; returns their ids.
+
+    Args:
+        troubles: Gets what another process is at, and the rest goes on; None: that is raised.
+    """
     ids: list[str] = []
+    waiting: list[str] = []
     for division in divisions:
-        ids += take_invoices(
-            database, division, handling, clock=clock, progress=lambda taken: progress("invoices", taken)
-        )
-    waiting = route_received(database, handling, clock=clock)
+        with _told(troubles):
+            ids += take_invoices(
+                database, division, handling, clock=clock, progress=lambda taken: progress("invoices", taken)
+            )
+    with _told(troubles):
+        waiting = route_received(database, handling, clock=clock)
     return list(dict.fromkeys([*ids, *waiting]))
 
 
+@contextmanager
+def _told(troubles: list[ConnectorError] | None) -> Iterator[None]:
+    try:
+        yield
+    except Busy as error:
+        if troubles is None:
+            raise
+        troubles.append(error)
+
+
 def route_received(database: Database, handling: Handling, *, clock: Callable[[], datetime]) -> list[str]:
-    """Decide every invoice that is stored and undecided; returns their ids."""
-    with Lease(database, "route", now=clock()) as lease:
+    """Decide every invoice that is stored and undecided; returns their ids.
+
+    One process at a time, because repeats are recognised among all invoices; another one is waited for.
+
+    Raises:
+        Busy: Another process took longer than `ROUTE_WAIT`; it decides what is waiting here, too.
+    """
+    with Lease(database, "route", now=clock(), wait=ROUTE_WAIT) as lease:
         with database.reading() as session:
             waiting = [stored.id for stored in invoices.all(session, state=InvoiceState.RECEIVED)]
-        cards = Cards(database, handling)
-        for invoice_id in waiting:
-            route_invoice(database, invoice_id, handling, cards, clock=clock)
-            lease.take(clock())
+        cards, directory = Cards(database, handling), read_directory(database)
+        for number, invoice_id in enumerate(waiting, start=1):
+            route_invoice(database, invoice_id, handling, cards, directory, clock=clock)
+            if number % RENEW_EVERY == 0:
+                lease.take(clock())
     return waiting
 
 

@@ -13,7 +13,14 @@ import structlog
 from sqlmodel import Session
 
 from connector.customer import ContactId, CustomerId, Division
-from connector.errors import ConnectorError, ExactRejected, NeedsPerson, Permanent
+from connector.errors import (
+    ConnectorError,
+    ExactRateLimited,
+    ExactUnavailable,
+    NeedsPerson,
+    Permanent,
+    RightsMissing,
+)
 from connector.exact import mapping, records
 from connector.exact.client import ExactClient
 from connector.exact.protocol import parse_int
@@ -24,6 +31,10 @@ from connector.usecases.ownership import Lease
 log = structlog.get_logger()
 
 REFERENCE_EVERY = timedelta(days=1)
+FILE_PAUSES = (timedelta(hours=1), timedelta(hours=6), timedelta(days=1))
+"""Before a refused file is asked for again: every refusal counts for the hour in which Exact takes ten of them."""
+CARDS_WAIT = timedelta(minutes=10)
+"""How long the set-up waits for a sync that is under way."""
 VAT_CODE = "vat_code"
 
 Progress = Callable[[str, int], None]
@@ -94,14 +105,26 @@ def sync_division(
     return report
 
 
-def sync_cards(database: Database, client: ExactClient, division: Division, *, clock: Callable[[], datetime]) -> None:
-    """Read only accounts, contacts and deletions: what the set-up looks at before, between and after its writes.
+def sync_cards(
+    database: Database,
+    client: ExactClient,
+    division: Division,
+    *,
+    facts: bool = False,
+    clock: Callable[[], datetime],
+) -> None:
+    """Read only accounts and contacts: what the set-up looks at before, between and after its writes.
 
-    Two calls when nothing changed. Deletions are read with the next whole sync.
+    Two calls when nothing changed. Deletions come with the next whole sync.
+
+    Args:
+        facts: Also what is otherwise read once a day: the division's own data, VAT codes, bank accounts.
     """
     report = SyncReport(division=division)
-    with Lease(database, f"sync:{division}", now=clock()) as lease:
+    with Lease(database, f"sync:{division}", now=clock(), wait=CARDS_WAIT) as lease:
         sync = _Sync(database, client, division, clock, lambda what, rows: None, report, lease)
+        if facts:
+            sync.read_division(clock())
         sync.stream(records.ACCOUNTS)
         sync.stream(records.CONTACTS)
 
@@ -148,8 +171,13 @@ class _Sync:
         with self.database.reading() as session:
             known = divisions.require(session, self.division)
         now = self.clock()
-        if known.reference_at is not None and now - known.reference_at < REFERENCE_EVERY:
-            return
+        if known.reference_at is None or now - known.reference_at >= REFERENCE_EVERY:
+            self.read_division(now)
+
+    def read_division(self, now: datetime) -> None:
+        """The division's own data, its VAT codes and its IBAN."""
+        with self.database.reading() as session:
+            known = divisions.require(session, self.division)
         found = {record.code: record for record in self.client.divisions()}.get(self.division)
         rows = self.client.read_all(records.VatCode.PATH, select=records.VatCode.FIELDS)
         vat_codes = [records.VatCode.from_json(row) for row in rows]
@@ -280,13 +308,18 @@ class _Sync:
         """Fetch the attachments of invoices dated on or after the start date; history keeps its metadata only."""
         with self.database.reading() as session:
             since = start_date or divisions.require(session, self.division).start_date
-            missing = documents.unfetched(session, self.division, since=since)
+            missing = documents.unfetched(session, self.division, since=since, now=self.clock())
         for number, attachment in enumerate(missing, start=1):
             try:
                 content = self.client.download(attachment.url)
-            except ExactRejected as error:
-                # gone, or not for us: the next sync says so, or tries again
-                log.warning("sync.file_refused", division=self.division, status=error.status)
+            except ExactRateLimited:
+                raise  # the day is spent, or too many files were refused: the rest comes next time
+            except (Permanent, RightsMissing, ExactUnavailable) as error:
+                # gone, not for us, larger than we read, a page in its place: that keeps no other file back
+                log.warning("sync.file_refused", division=self.division, error=error.message)
+                retry_at = self.clock() + FILE_PAUSES[min(attachment.tries, len(FILE_PAUSES) - 1)]
+                with self.database.transaction() as session:
+                    documents.mark_refused(session, self.division, attachment.id, retry_at=retry_at)
                 continue
             with self.database.transaction() as session:
                 sha256 = files.save(session, content)

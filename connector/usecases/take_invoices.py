@@ -4,7 +4,8 @@ The XML is the one attached in Exact, else rendered here from the invoice's rows
 missing or does not add up holds the invoice. Deciding and delivering is left to `route_invoice` and `deliver_next`.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -44,6 +45,8 @@ from connector.usecases.sync_division import VAT_CODE
 log = structlog.get_logger()
 
 BATCH = 200
+MOST_TRIES = 3
+"""A file that Exact refused so often is given up: its invoice goes on without it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,34 +85,68 @@ def take_invoices(
         if not cursors.read(session, division.code, SALES_INVOICES.path).caught_up:
             return taken
         vat_codes = _vat_codes(session, division)
+    start = handling.start_of(division)
+    waiting = 0
     with Lease(database, f"take:{division.code}", now=clock()) as lease:
         while True:
             with database.reading() as session:
-                batch = sales_invoices.to_take(session, division.code, BATCH)
+                batch = sales_invoices.to_take(session, division.code, waiting + BATCH)[waiting:]
+            history = [header for header in batch if start and header.invoice_date and header.invoice_date < start]
+            taken += _take_history(database, division, history, clock())
             for header in batch:
-                taken.append(_take(database, division, header, vat_codes, handling, clock))
+                if header in history:
+                    continue
+                if _waits_for_files(database, division, header):
+                    waiting += 1  # it stays among those to take, before the ones that come next
+                else:
+                    taken.append(_take(database, division, header, vat_codes, handling, clock))
                 progress(len(taken))
             if len(batch) < BATCH:
                 return taken
             lease.take(clock())
 
 
+def _waits_for_files(database: Database, division: PinnedDivision, header: sales_invoices.SalesInvoice) -> bool:
+    """Whether a file of the invoice could not be fetched yet: it may be the XML, so nothing is rendered instead."""
+    with database.reading() as session:
+        attached = documents.attachments_of_invoice(session, division.code, header.id, header.number)
+    return any(file.sha256 is None and file.tries < MOST_TRIES for file in attached)
+
+
+def _take_history(
+    database: Database, division: PinnedDivision, headers: Sequence[sales_invoices.SalesInvoice], now: datetime
+) -> list[str]:
+    """Invoices from before the start date, all in one transaction: there may be a hundred thousand of them."""
+    taken: list[str] = []
+    if not headers:
+        return taken
+    with database.transaction() as session:
+        envelope = envelopes.add(session, origin=Origin.EXACT, division=division.code, now=now)
+        for header in headers:
+            described = _describe(session, division, header, now)
+            stored = replace(described, envelope_id=envelope.id, state=InvoiceState.HISTORY)
+            invoices.add(session, stored)
+            sales_invoices.mark_taken(session, division.code, header.id, now=now)
+            taken.append(stored.id)
+    return taken
+
+
 def take_again(
     database: Database,
     division: PinnedDivision,
     stored: ReceivedInvoice,
-    handling: Handling,
     *,
+    language: str,
     clock: Callable[[], datetime],
 ) -> ReceivedInvoice:
-    """Gather once more an invoice of Exact's that was held without an XML, after what was missing was put right."""
+    """Gather and render once more an invoice of Exact's that was never delivered, after something was put right."""
     assert stored.exact_id is not None
     with database.reading() as session:
         vat_codes = _vat_codes(session, division)
         header = sales_invoices.get(session, division.code, stored.exact_id)
     if header is None:
         return stored
-    gathered = gather(database, division, header, vat_codes)
+    gathered = gather(database, division, header, vat_codes, language)
     now = clock()
     with database.transaction() as session:
         if gathered.xml is None:
@@ -134,20 +171,15 @@ def _take(
     clock: Callable[[], datetime],
 ) -> str:
     """Make one received invoice; bytes, facts and the mark on Exact's invoice in one transaction."""
-    start = handling.start_of(division)
-    is_history = start is not None and header.invoice_date is not None and header.invoice_date < start
-    gathered = Gathered() if is_history else gather(database, division, header, vat_codes)
+    gathered = gather(database, division, header, vat_codes, handling.language)
     now = clock()
     with database.transaction() as session:
         envelope = envelopes.add(session, origin=Origin.EXACT, division=division.code, now=now)
         stored = _describe(session, division, header, now)
-        state = InvoiceState.HISTORY if is_history else InvoiceState.RECEIVED
-        if gathered.reason is not None:
-            state = InvoiceState.HELD
         stored = replace(
             stored,
             envelope_id=envelope.id,
-            state=state,
+            state=InvoiceState.RECEIVED if gathered.reason is None else InvoiceState.HELD,
             reason=gathered.reason,
             detail=gathered.detail,
             extras=tuple((extra.name, files.save(session, extra.content)) for extra in gathered.extras),
@@ -219,8 +251,13 @@ def gather(
     division: PinnedDivision,
     header: sales_invoices.SalesInvoice,
     vat_codes: Mapping[str, VatCode],
+    language: str,
 ) -> Gathered:
-    """Collect an invoice's files from its documents, and render the XML where Exact has none; pure but for reading."""
+    """Collect an invoice's files from its documents, and render the XML where Exact has none; pure but for reading.
+
+    Args:
+        language: Of `detail`, which goes into the notice.
+    """
     with database.reading() as session:
         attached = documents.attachments_of_invoice(session, division.code, header.id, header.number)
         raw = [
@@ -241,13 +278,13 @@ def gather(
     try:
         return replace(found, xml=_render(division, rows, vat_codes, buyer), xml_source="rendered")
     except CannotRender as error:
-        return replace(found, reason=error.reason, detail=f"{error.message}. {error.hint}".strip())
+        return replace(found, reason=error.reason, detail=error.in_words(language))
 
 
 def _invoice_pdf(raw: list[RawFile], number: str) -> RawFile | None:
     """The printed invoice among the PDFs: the one named after the invoice, else the only one."""
     pdfs = [file for file in raw if is_pdf(file)]
-    named = [file for file in pdfs if number in file.name]
+    named = [file for file in pdfs if re.search(rf"(?<!\d){number}(?!\d)", file.name)]
     if named:
         return named[0]
     return pdfs[0] if len(pdfs) == 1 else None

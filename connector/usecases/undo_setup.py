@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from connector.customer import ContactId, CustomerId, Division
+from connector.customer import ContactId, Customer, CustomerId, Division
 from connector.customers.setup import Action, Skip, SkipReason
 from connector.errors import AnswerLost, NeedsPerson, NothingFound, Permanent, Transient
 from connector.exact import records
@@ -39,22 +39,21 @@ def undoable_steps(
     """What an undo would put back, by division, newest first.
 
     Args:
-        run: The run to undo; None: each division's newest apply with something left to undo.
-        codes: Only customers with these codes; then, without a run, all runs count.
+        run: The run to undo; None: the newest apply with something left to undo, of these customers.
+        codes: Only customers with these codes; empty: all.
 
     Raises:
         NothingFound: No such run, or nothing left to undo.
     """
-    found: dict[Division, list[SetupStep]] = {}
     with database.reading() as session:
-        for division in chosen:
-            steps = journal.undoable_steps(session, division, run)
-            if run is None and not codes and steps:
-                newest = max(step.run_id for step in steps)
-                steps = tuple(step for step in steps if step.run_id == newest)
-            wanted = [step for step in steps if not codes or step.customer_code in codes]
-            if wanted:
-                found[division] = sorted(wanted, key=lambda step: step.id, reverse=True)
+        left = [step for division in chosen for step in journal.undoable_steps(session, division, run)]
+    wanted = [step for step in left if not codes or step.customer_code in codes]
+    if run is None and wanted:
+        newest = max(step.run_id for step in wanted)
+        wanted = [step for step in wanted if step.run_id == newest]
+    found: dict[Division, list[SetupStep]] = {}
+    for step in sorted(wanted, key=lambda step: step.id, reverse=True):
+        found.setdefault(step.division, []).append(step)
     if not found:
         what = f"of run {run}" if run else "of the set-up"
         raise NothingFound(f"there is nothing to undo {what}", hint="see `connector setup status`")
@@ -116,6 +115,8 @@ def _undo_step(
     ours = next((contact for contact in contacts if contact.id == step.contact_id), None)
     target = ours if step.contact_id is not None else card
     if card is None:
+        gone = Customer(division=division, id=customer, code=step.customer_code, name=step.customer_name, status="")
+        report.skipped.append(Skip(customer=gone, reason=SkipReason.CHANGED_MEANWHILE))
         return
     if target is None or not holds(target, step.after):
         report.skipped.append(Skip(customer=card, reason=SkipReason.CHANGED_MEANWHILE))

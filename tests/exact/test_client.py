@@ -1,7 +1,7 @@
 """ExactClient against single exchanges: what is sent, what is repeated, and what never leaves."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,7 +35,7 @@ class Bench:
         self.budget = Budget()
         self.slept: list[float] = []
         self.rejected: list[str] = []
-        self.limiter = Limiter(load=lambda: self.budget, save=self._save, clock=lambda: self.now, sleep=self._sleep)
+        self.limiter = Limiter(change=self._change, clock=lambda: self.now, sleep=self._sleep)
         self.client = ExactClient(
             http,
             base_url=BASE,
@@ -46,8 +46,8 @@ class Bench:
             sleep=self._sleep,
         )
 
-    def _save(self, budget: Budget) -> None:
-        self.budget = budget
+    def _change(self, step: Callable[[Budget], Budget]) -> None:
+        self.budget = step(self.budget)
 
     def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

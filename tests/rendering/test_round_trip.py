@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from connector.ingest.ubl import parse_invoice, read_invoice
 from connector.invoice import (
+    BILLING_PROFILE,
+    NLCIUS,
     Address,
     Allowance,
     Identifier,
@@ -18,7 +20,7 @@ from connector.invoice import (
     PaymentMeans,
     VatBreakdown,
 )
-from connector.rendering.ubl import BILLING_PROFILE, NLCIUS, render_ubl
+from connector.rendering.ubl import render_ubl
 
 from .made_invoices import invoice, line
 

@@ -238,7 +238,7 @@ def test_without_a_card_only_the_directory(policy: str) -> None:
 @pytest.mark.parametrize(
     ("rules", "is_set_up", "expected"),
     [
-        ({"deliver": "none"}, False, "held_by_rule"),
+        ({"deliver": "none"}, False, "deliver_none"),
         ({"deliver": "not_set_up"}, True, "delivered_by_invoicesharing"),
         ({"deliver": "not_set_up"}, False, ADDRESS),
         ({"deliver": "all"}, True, ADDRESS),

@@ -188,6 +188,25 @@ def test_reading_cannot_write(database: Database) -> None:
         assert budgets.read(session, 1) == {"day": 2}
 
 
+def test_reading_sees_one_state(database: Database) -> None:
+    """What others commit meanwhile is not seen before the next session."""
+    with database.transaction() as session:
+        budgets.save(session, 1, {"day": 1})
+
+    with database.reading() as session:
+        before = budgets.read(session, 1)
+        with database.transaction() as other:
+            budgets.save(other, 1, {"day": 2})
+            budgets.save(other, 2, {"day": 2})
+        meanwhile = budgets.read(session, 1), budgets.read(session, 2)
+    with database.reading() as session:
+        after = budgets.read(session, 1)
+
+    assert before == {"day": 1}
+    assert meanwhile == ({"day": 1}, None)
+    assert after == {"day": 2}
+
+
 def test_locked_file_is_busy(tmp_path: Path) -> None:
     """A file that another writer holds on to is busy: worth another try."""
     file = tmp_path / "connector.db"

@@ -1,7 +1,7 @@
 """What is kept of Exact: divisions, cursors, sales invoices, documents, reference lists."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -63,7 +63,6 @@ def pinned(database: Database, connection: Connection) -> PinnedDivision:
                 connection_id=connection.id,
                 name="Bakkerij Voorbeeld B.V.",
                 kvk="01234567",
-                record={"Code": CODE},
                 pinned_at=NOON,
                 start_date=date(2026, 11, 2),
             ),
@@ -262,6 +261,28 @@ def test_fetched_stays_fetched_until_the_file_changes(database: Database) -> Non
 
     assert (kept[0].sha256, kept[0].fetched_at, kept[0].file_name) == (sha256, NOON, "new.pdf")
     assert wanted == ()
+    assert changed == (replace(ATTACHMENT, size=10, timestamp=21),)
+
+
+def test_refused_attachment_waits_for_its_time(database: Database) -> None:
+    """What Exact refused is wanted again when its time comes, each refusal counted; a changed file starts anew."""
+    with database.transaction() as session:
+        sales_invoices.save_headers(session, CODE, [HEADER])
+        documents.save_documents(session, CODE, [DOCUMENT])
+        documents.save_attachments(session, CODE, [ATTACHMENT])
+        documents.mark_refused(session, CODE, "a-1", retry_at=NOON)
+        documents.mark_refused(session, CODE, "a-1", retry_at=LATER)
+
+        def wanted(now: datetime | None) -> tuple[Attachment, ...]:
+            return documents.unfetched(session, CODE, date(2026, 11, 2), now=now)
+
+        documents.save_attachments(session, CODE, [replace(ATTACHMENT, file_name="new.pdf", timestamp=20)])
+        waiting = wanted(LATER - timedelta(seconds=1)), wanted(LATER), wanted(None)
+        documents.save_attachments(session, CODE, [replace(ATTACHMENT, size=10, timestamp=21)])
+        changed = wanted(NOON)
+
+    refused_twice = replace(ATTACHMENT, file_name="new.pdf", timestamp=20, tries=2)
+    assert waiting == ((), (refused_twice,), (refused_twice,))
     assert changed == (replace(ATTACHMENT, size=10, timestamp=21),)
 
 

@@ -7,15 +7,19 @@ import pytest
 
 from connector.customer import ContactId, CustomerId, Division
 from connector.routing.directory import Recipient
-from connector.storage import budgets, journal, learned, leases, oauth_states, recipients
+from connector.storage import budgets, connections, journal, learned, leases, oauth_states, recipients
+from connector.storage.connections import Connection
 from connector.storage.database import Database
 from connector.storage.ids import sortable_id
 from connector.storage.journal import RunKind, SetupRun, StepId, StepState
+from connector.storage.tokens import TokenPair, accept_pair
+from connector.storage.vault import Vault
 
 from .conftest import NOON
 
 CODE = Division(123456)
 LATER = NOON + timedelta(minutes=10)
+LONG_AGO = timedelta(days=40)
 
 
 def add_step(database: Database, run: SetupRun) -> StepId:
@@ -56,7 +60,7 @@ def test_intended_step_is_open_until_finished(database: Database, run: SetupRun)
 
 
 def test_undo_is_a_run_of_its_own(database: Database, run: SetupRun) -> None:
-    """An undo names what it undoes, marks its steps, and is not the newest apply."""
+    """An undo names what it undoes, marks its steps, and leaves the run that it undoes as it was."""
     step = add_step(database, run)
     with database.transaction() as session:
         journal.finish_step(session, step, StepState.DONE, now=NOON)
@@ -65,11 +69,64 @@ def test_undo_is_a_run_of_its_own(database: Database, run: SetupRun) -> None:
 
         journal.mark_undone(session, step, by=undo.id)
 
-        ended = replace(run, ended_at=NOON)
         assert journal.steps(session, run.id)[0].undone_by == undo.id
-        assert journal.newest_run(session, CODE) == ended == journal.get_run(session, run.id)
-        assert journal.all_runs(session, CODE) == (ended, undo) == journal.all_runs(session)
-        assert journal.newest_run(session, 7) is None
+        assert journal.get_run(session, run.id) == replace(run, ended_at=NOON)
+        assert journal.get_run(session, undo.id) == undo
+        assert journal.get_run(session, "run_none") is None
+
+
+def test_set_up_since_is_the_last_change_that_stands(database: Database, run: SetupRun) -> None:
+    """Only done steps of contact and invoicing count, the latest of each customer, and none that was taken back."""
+    steps = [
+        ("c-1", "create_contact", StepState.DONE, 1),
+        ("c-1", "set_invoicing", StepState.DONE, 2),
+        ("c-1", "set_kvk", StepState.DONE, 3),
+        ("c-1", "set_invoicing", StepState.FAILED, 4),
+        ("c-2", "update_contact", StepState.DONE, 5),
+        ("c-3", "set_kvk", StepState.DONE, 6),
+        ("c-4", "create_contact", StepState.DONE, 7),
+    ]
+
+    def add(of: SetupRun, customer: str, action: str, state: StepState, minute: int) -> StepId:
+        at = NOON + timedelta(minutes=minute)
+        step = journal.add_step(
+            session, of, customer_id=CustomerId(customer), customer_code="6", customer_name="Bakkerij",
+            action=action, before=None, after={"Email": "x@uploads.example"}, now=NOON,
+        )  # fmt: skip
+        journal.finish_step(session, step, state, now=at)
+        return step
+
+    with database.transaction() as session:
+        added = [add(run, *step) for step in steps]
+        undo = journal.start_run(session, CODE, RunKind.UNDO, undoes=run.id, now=LATER)
+        journal.mark_undone(session, added[-1], by=undo.id)
+        add(undo, "c-4", "update_contact", StepState.DONE, 8)
+        elsewhere = journal.start_run(session, Division(7), RunKind.APPLY, now=NOON)
+        add(elsewhere, "c-9", "set_invoicing", StepState.DONE, 9)
+
+        assert journal.set_up_since(session, CODE) == {
+            "c-1": NOON + timedelta(minutes=2),
+            "c-2": NOON + timedelta(minutes=5),
+        }
+
+
+@pytest.mark.parametrize(("age", "left"), [(timedelta(0), 30), (timedelta(days=29, hours=23), 1), (LONG_AGO, 0)])
+def test_days_left_of_a_log_in(connection: Connection, age: timedelta, left: int) -> None:
+    """A log-in lasts 30 days from its last renewal, never less than none; without tokens it has none."""
+    renewed = replace(connection, refresh_issued_at=NOON - age)
+
+    assert connections.days_left(renewed, NOON) == left
+    assert connections.days_left(connection, NOON) == 0
+
+
+def test_tokens_are_known_to_be_there(database: Database, vault: Vault, connection: Connection) -> None:
+    """A connection alone holds no tokens; once it was answered it does."""
+    with database.transaction() as session:
+        before = connections.holds_tokens(session)
+        pair = TokenPair(access_token="a", refresh_token="r", issued_at=NOON, expires_in=600)
+        accept_pair(session, vault, connection.id, pair=pair, now=NOON)
+
+        assert (before, connections.holds_tokens(session)) == (False, True)
 
 
 def test_lease_has_one_holder(database: Database) -> None:

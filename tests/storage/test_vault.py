@@ -34,14 +34,15 @@ def test_other_key_is_refused(sealed: str) -> None:
     assert caught.value.hint
 
 
-def test_rotated_blob_needs_only_the_new_key() -> None:
-    """After rotation the old key can go."""
+def test_older_key_still_opens() -> None:
+    """With several keys any of them opens, and the first one seals."""
     old, new = new_key(), new_key()
     sealed = Vault([old]).seal("connection:1", "secret")
 
-    rotated = Vault([new, old]).rotate(sealed)
+    both = Vault([new, old])
 
-    assert Vault([new]).open("connection:1", rotated) == "secret"
+    assert both.open("connection:1", sealed) == "secret"
+    assert Vault([new]).open("connection:1", both.seal("connection:1", "other")) == "other"
 
 
 @pytest.mark.parametrize("keys", [[], ["short"], ["é" * 44], [new_key(), ""]])

@@ -25,6 +25,8 @@ def upgrade() -> None:
         sa.Column("timestamp", sa.BigInteger(), nullable=False),
         sa.Column("sha256", sa.String(), nullable=True),
         sa.Column("fetched_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("retry_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("division", "id", name="pk_attachment"),
     )
     op.create_index("ix_attachment_division_document_id", "attachment", ["division", "document_id"])
@@ -183,6 +185,7 @@ def upgrade() -> None:
         sa.Column("language", sa.String(), nullable=False),
         sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_recipient"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "reference",
@@ -260,7 +263,6 @@ def upgrade() -> None:
         sa.Column("phone", sa.String(), nullable=False),
         sa.Column("currency", sa.String(), nullable=False),
         sa.Column("bank_iban", sa.String(), nullable=False),
-        sa.Column("record", JSON, nullable=False),
         sa.Column("pinned_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("start_date", sa.Date(), nullable=False),
         sa.Column("move_date", sa.String(), nullable=True),
@@ -312,6 +314,7 @@ def upgrade() -> None:
     op.create_index("ix_received_invoice_division_state", "received_invoice", ["division", "state"])
     op.create_index("ix_received_invoice_envelope_id", "received_invoice", ["envelope_id"])
     op.create_index("ix_received_invoice_seller_key_number", "received_invoice", ["seller_key", "number"])
+    op.create_index("ix_received_invoice_state", "received_invoice", ["state"])
     op.create_index("ix_received_invoice_xml_sha256", "received_invoice", ["xml_sha256"])
     op.create_index(
         "uq_received_invoice_division_exact_id",
@@ -342,7 +345,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["undone_by"], ["setup_run.id"], name="fk_setup_step_undone_by_setup_run"),
         sa.PrimaryKeyConstraint("id", name="pk_setup_step"),
     )
-    op.create_index("ix_setup_step_division", "setup_step", ["division"])
+    op.create_index("ix_setup_step_division_contact_id", "setup_step", ["division", "contact_id"])
     op.create_index("ix_setup_step_run_id", "setup_step", ["run_id"])
 
     op.create_table(

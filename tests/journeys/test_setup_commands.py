@@ -1,0 +1,191 @@
+"""`setup plan`, `apply`, `status`, `undo` and `learn` on every kind of customer, held against the world's facts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from connector.exact_sandbox import SandboxOptions, SandboxServer, expectations
+
+from .installation import DIVISION, SPEED, Installation
+
+
+@pytest.fixture
+def exact() -> Iterator[SandboxServer]:
+    """Every kind of customer occurs among 40."""
+    with SandboxServer(SandboxOptions(invoices=3, speed=SPEED)) as server:
+        yield server
+
+
+@pytest.fixture
+def planned(synced: Installation) -> dict[str, expectations.ExpectedSetup]:
+    """By customer code, what the world says the plan should hold."""
+    return expectations.setup(synced.world, DIVISION)
+
+
+def code_to_invoice_by_mail(planned: dict[str, expectations.ExpectedSetup]) -> str:
+    """The first customer whose invoicing method the set-up changes."""
+    return next(code for code, one in planned.items() if "set_invoicing" in one.actions)
+
+
+def cards(installation: Installation) -> dict[str, Any]:
+    """What Exact holds of customers and contacts, without versions and dates of change."""
+    state = installation.server.state
+    own = ("ID", "Code", "InvoicingMethod", "InvoiceAttachmentType", "ChamberOfCommerce", "MainContact")
+    accounts = {row["ID"]: [row[name] for name in own] for row in state.accounts(DIVISION)}
+    contacts = {row["ID"]: [row["Account"], row["Email"], row["FirstName"]] for row in state.contacts(DIVISION)}
+    return {"accounts": accounts, "contacts": contacts}
+
+
+def test_plan_is_what_the_world_needs(synced: Installation, planned: dict[str, expectations.ExpectedSetup]) -> None:
+    """`setup plan --json` holds for each customer the world's changes in order, or its reason to be left alone."""
+    plan = synced.run("setup", "plan", "--json").json
+
+    changes: dict[str, list[str]] = {}
+    for change in plan["changes"]:
+        changes.setdefault(change["customer"]["code"], []).append(change["action"])
+    assert changes == {code: list(one.actions) for code, one in planned.items() if one.actions}
+    assert {skip["customer"]["code"]: skip["reason"] for skip in plan["skipped"]} == {
+        code: one.skipped for code, one in planned.items() if one.skipped
+    }
+    assert plan["summary"] | {"api_calls_needed": 0} == expectations.setup_summary(planned) | {"api_calls_needed": 0}
+
+
+def test_overridden_plan_is_what_the_world_needs(synced: Installation) -> None:
+    """With --override the customers with that conflict are changed too."""
+    overridden = expectations.setup(synced.world, DIVISION, overrides={"uses_peppol", "uses_postbox"})
+
+    plan = synced.run("setup", "plan", "--override", "uses_peppol", "--override", "uses_postbox", "--json").json
+
+    assert {change["customer"]["code"] for change in plan["changes"]} == {
+        code for code, one in overridden.items() if one.actions
+    }
+
+
+def test_plan_asks_exact_nothing(synced: Installation, exact: SandboxServer) -> None:
+    """A plan reads the database only; --check ends with 5 when something would change."""
+    exact.reset_calls()
+
+    ended = synced.run("setup", "plan", "--check")
+
+    assert (ended.code, exact.calls_total) == (5, 0)
+
+
+def test_saved_plan_is_applied(synced: Installation, planned: dict[str, expectations.ExpectedSetup]) -> None:
+    """`apply FILE` makes exactly the planned changes, and says so in the words of interfaces.md."""
+    plan = synced.run("setup", "plan", "--out", "plan.json", "--json").json
+
+    report = synced.run("setup", "apply", "plan.json", "--yes", "--json").json
+
+    assert json.loads((synced.folder / "plan.json").read_text())["version"] == 1
+    assert isinstance(report.pop("run"), str)
+    assert report.pop("api_calls") >= len(plan["changes"])
+    assert report == {"applied": len(plan["changes"]), "skipped": [], "failed": [], "remaining": 0}
+    assert synced.run("setup", "plan", "--check", "--json").json["changes"] == []
+
+
+def test_applied_plan_is_known_after_a_sync(synced: Installation) -> None:
+    """After an apply a sync brings nothing that a plan would change again."""
+    assert synced.run("setup", "apply", "--yes").code == 0
+    synced.sync()
+
+    assert synced.run("setup", "plan", "--check").code == 0
+
+
+def test_limit_stops_and_the_rest_remains(synced: Installation, planned: dict[str, expectations.ExpectedSetup]) -> None:
+    """--limit N makes N changes; the others count as remaining and are made the next time."""
+    changes = sum(len(one.actions) for one in planned.values())
+
+    first = synced.run("setup", "apply", "--yes", "--limit", "4", "--json").json
+    second = synced.run("setup", "apply", "--yes", "--json").json
+
+    assert [(one["applied"], one["remaining"]) for one in (first, second)] == [(4, changes - 4), (changes - 4, 0)]
+
+
+def test_card_changed_meanwhile_is_skipped(
+    synced: Installation, exact: SandboxServer, planned: dict[str, expectations.ExpectedSetup]
+) -> None:
+    """What somebody changed in Exact since the last sync is left alone and reported."""
+    code = code_to_invoice_by_mail(planned)
+    exact.state.ui_change_account(DIVISION, code, InvoicingMethod=32)
+
+    report = synced.run("setup", "apply", "--yes", "--json").json
+
+    assert [(one["customer"]["code"], one["reason"]) for one in report["skipped"]] == [(code, "changed_meanwhile")]
+    assert exact.state.account(DIVISION, code)["InvoicingMethod"] == 32
+
+
+def test_only_the_named_customer_is_planned(
+    synced: Installation, planned: dict[str, expectations.ExpectedSetup]
+) -> None:
+    """--customer keeps the plan to that card."""
+    code = code_to_invoice_by_mail(planned)
+
+    plan = synced.run("setup", "plan", "--customer", code, "--json").json
+
+    assert {change["customer"]["code"] for change in plan["changes"]} == {code}
+
+
+def test_undo_puts_everything_back(synced: Installation) -> None:
+    """After `undo` Exact holds what it held before; the report has the shape of `apply`'s."""
+    before = cards(synced)
+    applied = synced.run("setup", "apply", "--yes", "--json").json["applied"]
+    assert cards(synced) != before
+
+    report = synced.run("setup", "undo", "--yes", "--json").json
+
+    assert {name: report[name] for name in ("applied", "skipped", "failed", "remaining")} == {
+        "applied": applied,
+        "skipped": [],
+        "failed": [],
+        "remaining": 0,
+    }
+    assert cards(synced) == before
+
+
+def test_undo_leaves_what_somebody_changed_since(
+    synced: Installation, exact: SandboxServer, planned: dict[str, expectations.ExpectedSetup]
+) -> None:
+    """A card that a person changed after the apply keeps that, and is reported."""
+    code = code_to_invoice_by_mail(planned)
+    assert synced.run("setup", "apply", "--yes").code == 0
+    exact.state.ui_change_account(DIVISION, code, InvoicingMethod=32)
+
+    report = synced.run("setup", "undo", "--yes", "--json").json
+
+    assert [(one["customer"]["code"], one["reason"]) for one in report["skipped"]] == [(code, "changed_meanwhile")]
+    assert exact.state.account(DIVISION, code)["InvoicingMethod"] == 32
+
+
+def test_status_counts_the_five_steps(synced: Installation, planned: dict[str, expectations.ExpectedSetup]) -> None:
+    """`setup status --json` names the steps in order; those of contact and invoicing add up to the customers."""
+    steps = synced.run("setup", "status", "--json").json["divisions"][0]["steps"]
+
+    assert [(step["step"], step["key"]) for step in steps] == [
+        (1, "upload_address"),
+        (2, "contact"),
+        (3, "kvk"),
+        (4, "invoicing"),
+        (5, "sent"),
+    ]
+    contact = steps[1]
+    needing = sum(bool({"create_contact", "update_contact"} & set(one.actions)) for one in planned.values())
+    assert contact["to_do"] == needing
+    assert contact["done"] + contact["to_do"] + contact["skipped"] + contact["conflict"] == len(planned)
+
+
+def test_learnt_attachment_type_is_used(synced: Installation, exact: SandboxServer) -> None:
+    """Without the setting the attachment type learnt from a card that was set by hand is planned for the others."""
+    synced.settings["setup"].pop("attachment_type")
+    synced.write()
+    exact.state.ui_change_account(DIVISION, 1, InvoiceAttachmentType=1025)
+    synced.sync()
+
+    ended = synced.run("setup", "learn", "--customer", "1")
+
+    changes = synced.run("setup", "plan", "--json").json["changes"]
+    assert ended.code == 0
+    assert 1025 in {change["after"].get("InvoiceAttachmentType") for change in changes}

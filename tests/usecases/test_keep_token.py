@@ -1,0 +1,382 @@
+"""Tokens are renewed by one at a time, stored before they are used, and believed dead only when they are."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+
+from connector.errors import AuthorizationLost, ExactUnavailable
+from connector.exact.client import ExactClient
+from connector.exact.oauth import ExactOAuth
+from connector.exact.protocol import TokenAnswer
+from connector.storage import connections, tokens
+from connector.storage.connections import Connection, ConnectionId, ConnectionState
+from connector.storage.tokens import StoredTokens
+from connector.usecases import ownership
+from connector.usecases.keep_token import TokenKeeper
+
+from .office import Killed, Office, OpenOffice
+
+LIFE = 40
+"""Seconds that the sandbox's access tokens live; it refuses to renew in the first 10."""
+TOKEN_CALL = (None, "POST", "oauth2/token")
+
+
+@pytest.fixture
+def office(open_office: OpenOffice) -> Office:
+    """A connected office whose tokens live 40 s, with the calls so far forgotten."""
+    office = open_office(customers=1, invoices=0, token_life=LIFE)
+    office.server.reset_calls()
+    return office
+
+
+@pytest.fixture
+def connection(office: Office) -> ConnectionId:
+    return read_connection(office).id
+
+
+def read_connection(office: Office) -> Connection:
+    with office.database.reading() as session:
+        return connections.all(session)[0]
+
+
+def stored(office: Office) -> StoredTokens:
+    with office.database.reading() as session:
+        return tokens.read(session, office.wiring.vault, read_connection(office).id)
+
+
+def access_token(office: Office) -> str:
+    pair = stored(office).pair
+    assert pair is not None
+    return pair.access_token
+
+
+def token_calls(office: Office) -> int:
+    return office.server.calls(*TOKEN_CALL)
+
+
+def keeper(office: Office, connection: ConnectionId, oauth: ExactOAuth | None = None) -> TokenKeeper:
+    """A keeper that really waits for others, but not for long at a time."""
+    return TokenKeeper(
+        office.database,
+        office.wiring.vault,
+        oauth or office.wiring.oauth,
+        connection,
+        clock=office.clock,
+        sleep=lambda seconds: time.sleep(seconds / 10),
+    )
+
+
+def lease_to(office: Office, connection: ConnectionId, owner: str) -> None:
+    """Let somebody else hold the lease for three minutes."""
+    with office.database.transaction() as session:
+        now = office.clock()
+        version = read_connection(office).version
+        until = now + timedelta(minutes=3)
+        assert tokens.take_lease(session, connection, version=version, owner=owner, now=now, until=until)
+
+
+def test_fresh_token_costs_no_call(office: Office, connection: ConnectionId) -> None:
+    """A token that is good for a while is given out as it is."""
+    office.clock.forward(seconds=LIFE - 26)
+
+    given = keeper(office, connection)()
+
+    assert given == access_token(office)
+    assert token_calls(office) == 0
+
+
+def test_renewed_in_the_last_25_seconds(office: Office, connection: ConnectionId) -> None:
+    """From 25 s before its end a token is exchanged for a new one, and the stored version counts on."""
+    before, version = access_token(office), stored(office).version
+    office.clock.forward(seconds=LIFE - 24)
+
+    given = keeper(office, connection)()
+
+    assert given == access_token(office) != before
+    assert stored(office).version == version + 1
+    assert stored(office).lease_by is None
+
+
+@pytest.mark.parametrize("age", [LIFE - 20, LIFE + 20])
+def test_eight_threads_renew_once(office: Office, connection: ConnectionId, age: int) -> None:
+    """Eight at once cost one token call; each gets a token that Exact takes, whether the old one still lives or not."""
+    office.clock.forward(seconds=age)
+    given: list[str] = []
+    start = threading.Barrier(8)
+
+    def work() -> None:
+        own = keeper(office, connection)
+        start.wait()
+        given.append(own())
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert token_calls(office) == 1
+    assert len(given) == 8
+    assert all(office.server.state.office.divisions_of(token) for token in given)
+
+
+def test_pair_is_committed_before_it_is_used(office: Office, connection: ConnectionId) -> None:
+    """At the first request with a new token, that token is already in the database."""
+    client = office.client
+    office.clock.forward(seconds=LIFE + 1)
+    seen: list[tuple[str, str]] = []
+
+    def look(request: object) -> None:
+        header = request.headers["Authorization"]  # type: ignore[attr-defined]  # httpx.Request
+        seen.append((header.removeprefix("Bearer "), access_token(office)))
+
+    office.wiring.http.event_hooks["request"].append(look)
+    client.me()
+
+    assert [used == in_database for used, in_database in seen] == [True]
+    assert token_calls(office) == 1
+
+
+def test_refused_as_too_early_keeps_the_pair(open_office: OpenOffice) -> None:
+    """When Exact says that the token has not expired yet, the pair we hold goes on being used."""
+    office = open_office(customers=1, invoices=0, token_life=600)
+    ours = keeper(office, read_connection(office).id)
+    before = stored(office)
+    pair = before.pair
+    assert pair is not None
+    with office.database.transaction() as session:  # as if our clock ran ahead of Exact's
+        early = tokens.TokenPair(
+            access_token=pair.access_token,
+            refresh_token=pair.refresh_token,
+            issued_at=pair.issued_at - timedelta(seconds=580),
+            expires_in=600,
+        )
+        tokens.accept_pair(session, office.wiring.vault, read_connection(office).id, pair=early, now=office.clock())
+
+    given = ours()
+
+    assert given == pair.access_token
+    assert office.server.refusals(400) == 1
+    assert stored(office).state is ConnectionState.ACTIVE
+    assert stored(office).lease_by is None
+
+
+def break_chain(office: Office) -> None:
+    """Let the refresh token that we hold be an old one, as after an answer that was lost."""
+    chain = office.server.state.office.chains[-1]
+    chain.used.append(chain.refresh_token)
+
+
+def test_old_refresh_token_needs_a_person(office: Office, connection: ConnectionId) -> None:
+    """The word that the refresh token was used before ends the connection at once, with exit code 3."""
+    break_chain(office)
+    office.clock.forward(seconds=LIFE + 1)
+
+    with pytest.raises(AuthorizationLost) as lost:
+        keeper(office, connection)()
+
+    assert lost.value.cause == "old_refresh_token"
+    assert lost.value.exit_code == 3
+    assert stored(office).state is ConnectionState.NEEDS_PERSON
+
+
+def test_no_call_after_the_connection_is_lost(office: Office, connection: ConnectionId) -> None:
+    """Once a person is needed Exact is not asked again."""
+    break_chain(office)
+    office.clock.forward(seconds=LIFE + 1)
+    with pytest.raises(AuthorizationLost):
+        keeper(office, connection)()
+    office.server.reset_calls()
+
+    with pytest.raises(AuthorizationLost):
+        keeper(office, connection)()
+
+    assert token_calls(office) == 0
+
+
+def test_invalid_grant_is_doubted_once(office: Office, connection: ConnectionId) -> None:
+    """The first invalid_grant is taken for a hiccup: try again later, nothing is lost."""
+    office.server.state.revoke_consent()
+    office.clock.forward(seconds=LIFE + 1)
+
+    with pytest.raises(ExactUnavailable):
+        keeper(office, connection)()
+
+    assert stored(office).state is ConnectionState.ACTIVE
+    assert stored(office).lease_by is None
+
+
+def test_invalid_grant_twice_is_believed(office: Office, connection: ConnectionId) -> None:
+    """The second invalid_grant means that the consent is gone."""
+    office.server.state.revoke_consent()
+    office.clock.forward(seconds=LIFE + 1)
+    with pytest.raises(ExactUnavailable):
+        keeper(office, connection)()
+
+    with pytest.raises(AuthorizationLost) as lost:
+        keeper(office, connection)()
+
+    assert lost.value.cause == "invalid_grant"
+
+
+def test_doubted_token_is_used_to_its_end(office: Office, connection: ConnectionId) -> None:
+    """While the old token still lives, a doubt is not put to the test: Exact is asked once only."""
+    office.server.state.office.chains[-1].broken = True
+    office.clock.forward(seconds=LIFE - 20)
+
+    given = [keeper(office, connection)() for _ in range(3)]
+
+    assert set(given) == {access_token(office)}
+    assert token_calls(office) == 1
+    assert stored(office).state is ConnectionState.ACTIVE
+
+
+def test_client_does_not_press_a_doubt(office: Office) -> None:
+    """One request of the client is one attempt at the token service: its own repeats do not confirm a hiccup."""
+    client = office.client
+    office.server.state.revoke_consent()
+    office.clock.forward(seconds=LIFE + 1)
+
+    with pytest.raises(ExactUnavailable):
+        client.me()
+
+    assert token_calls(office) == 1
+    assert stored(office).state is ConnectionState.ACTIVE
+
+
+def test_a_good_renewal_clears_the_doubt(office: Office, connection: ConnectionId) -> None:
+    """invalid_grant, then a pair, then invalid_grant again: the doubt starts anew."""
+    chain = office.server.state.office.chains[-1]
+    chain.broken = True
+    office.clock.forward(seconds=LIFE + 1)
+    with pytest.raises(ExactUnavailable):
+        keeper(office, connection)()
+    chain.broken = False
+    keeper(office, connection)()
+    chain.broken = True
+    office.clock.forward(seconds=LIFE + 1)
+
+    with pytest.raises(ExactUnavailable):
+        keeper(office, connection)()
+
+    assert stored(office).state is ConnectionState.ACTIVE
+
+
+def test_revoked_consent_stops_a_sync(open_office: OpenOffice) -> None:
+    """After the user withdrew permission, two syncs are enough to know that a person is needed."""
+    office = open_office()
+    office.sync()
+    office.server.state.revoke_consent()
+
+    first, second = office.try_sync(), office.try_sync()
+
+    assert isinstance(first.error, ExactUnavailable)
+    assert isinstance(second.error, AuthorizationLost)
+    assert second.error.cause == "invalid_grant"
+
+
+def test_lease_of_a_dead_process_is_taken_over(office: Office, connection: ConnectionId) -> None:
+    """A process that died while renewing keeps nobody waiting."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    ours = ownership.new_owner().split("/")
+    lease_to(office, connection, "/".join([ours[0], str(dead.pid), "another", "1"]))
+    office.clock.forward(seconds=LIFE + 1)
+    begun = office.clock()
+
+    given = keeper(office, connection)()
+
+    assert given == access_token(office)
+    assert office.clock() - begun < timedelta(seconds=1)
+
+
+def test_killed_during_the_call_the_old_token_is_tried_again(office: Office, connection: ConnectionId) -> None:
+    """A process that died before Exact heard of it costs nothing: the next one renews with the same token."""
+
+    class Dying(ExactOAuth):
+        def refresh(self, refresh_token: str) -> TokenAnswer:
+            raise Killed
+
+    dying = Dying(
+        office.wiring.oauth._http, base_url=office.server.base_url, client_id="", client_secret="", redirect_uri=""
+    )
+    office.clock.forward(seconds=LIFE + 1)
+    with pytest.raises(Killed):
+        keeper(office, connection, dying)()
+    office.clock.forward(minutes=3)
+
+    given = keeper(office, connection)()
+
+    assert given == access_token(office)
+
+
+def test_lease_of_a_living_process_is_respected(office: Office, connection: ConnectionId) -> None:
+    """While another process renews, the old token is used as long as it lives."""
+    living = "/".join([ownership.new_owner().split("/")[0], str(os.getppid()), "another", "1"])
+    lease_to(office, connection, living)
+    office.clock.forward(seconds=LIFE - 10)
+
+    given = keeper(office, connection)()
+
+    assert given == access_token(office)
+    assert token_calls(office) == 0
+
+
+def test_rejected_token_is_replaced(office: Office, connection: ConnectionId) -> None:
+    """A token that Exact calls expired while it should live is exchanged, and the request succeeds."""
+    chain = office.server.state.office.chains[-1]
+    chain.access.clear()
+    office.clock.forward(seconds=12)  # fresh to us, and Exact lets us renew
+
+    me = office.client.me()
+
+    assert me.full_name
+    assert token_calls(office) == 1
+
+
+def test_rejected_token_is_not_given_out_again(office: Office, connection: ConnectionId) -> None:
+    """When a rejected token cannot be replaced now, that is said, and the token is not handed out once more."""
+    rejected = access_token(office)
+    office.server.state.office.chains[-1].access.clear()
+
+    with pytest.raises(ExactUnavailable):
+        keeper(office, connection)(rejected)  # Exact says: too early to renew
+
+
+def test_consent_given_during_a_renewal_wins(office: Office, connection: ConnectionId) -> None:
+    """A renewal that fails because somebody connected again meanwhile does not call the new connection lost."""
+    real = office.wiring.oauth
+
+    class Overtaken(ExactOAuth):
+        def refresh(self, refresh_token: str) -> TokenAnswer:
+            break_chain(office)
+            office.connect()
+            return real.refresh(refresh_token)
+
+    overtaken = Overtaken(real._http, base_url=office.server.base_url, client_id="", client_secret="", redirect_uri="")
+    office.clock.forward(seconds=LIFE + 1)
+
+    given = keeper(office, connection, overtaken)()
+
+    assert given == access_token(office)
+    assert stored(office).state is ConnectionState.ACTIVE
+
+
+def test_client_goes_on_over_many_token_lives(office: Office) -> None:
+    """A client that works for ten token lives renews once in each and never shows an expired token."""
+    client: ExactClient = office.client
+
+    for _ in range(10):
+        office.clock.forward(seconds=LIFE)
+        client.me()
+        client.me()
+
+    assert token_calls(office) == 10
+    assert office.server.refusals(401) == 0

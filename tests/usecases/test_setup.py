@@ -1,0 +1,609 @@
+"""Plan, apply and undo the set-up on a real sandbox: exactly the plan, once, and back again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from connector.customers.setup import WRITES_PER_CHECK, Action, Plan, SkipReason, plan_as_json, plan_from_json
+from connector.errors import AnswerLost, Busy, NothingFound, RightsMissing
+from connector.exact.client import ExactClient
+from connector.exact_sandbox import expectations
+from connector.exact_sandbox.people import Kind
+from connector.storage import customers, journal
+from connector.storage.journal import StepState
+from connector.usecases.ownership import Lease
+from connector.usecases.plan_setup import find_customer, plan_setup, setup_status
+from connector.usecases.undo_setup import undo_setup, undoable_steps
+
+from .office import ATTACHMENT_TYPE, DIVISION, TODAY, Killed, Office, OpenOffice
+
+ADDRESS = "4f7c2b9a6d1e8035acbd@uploads.is"
+E_MAIL = 2
+WORLDS = [(1, 41), (3, 9)]
+NEVER_THE_SAME = {"Timestamp", "Modified", "Modifier", "ModifierFullName"}
+
+
+@pytest.fixture
+def office(open_office: OpenOffice) -> Office:
+    """One customer of most kinds, synced."""
+    office = open_office(customers=28, invoices=0)
+    office.sync()
+    return office
+
+
+@pytest.fixture
+def few(open_office: OpenOffice) -> Office:
+    """The twelve most ordinary kinds only."""
+    office = open_office(customers=12, invoices=0)
+    office.sync()
+    return office
+
+
+def cards(office: Office) -> dict[str, dict[str, Any]]:
+    """Every account and contact in Exact, without what any write changes."""
+    state = office.server.state
+    rows = [*state.accounts(DIVISION), *state.contacts(DIVISION)]
+    return {str(row["ID"]): {name: value for name, value in row.items() if name not in NEVER_THE_SAME} for row in rows}
+
+
+def code_of(office: Office, kind: Kind) -> str:
+    """The code of the customer of one kind."""
+    return next(str(card.code) for card in office.world.division(DIVISION).customers if card.kind is kind)
+
+
+def only(office: Office, *kinds: Kind) -> Plan:
+    """A plan for the customers of some kinds."""
+    return office.plan(only=frozenset(code_of(office, kind) for kind in kinds))
+
+
+def ours_on(office: Office, code: str) -> list[dict[str, Any]]:
+    """Our contacts on a card in Exact."""
+    return [row for row in office.server.state.contacts_of(DIVISION, code) if row["Email"] == ADDRESS]
+
+
+def writes(office: Office) -> int:
+    return sum(office.server.calls(DIVISION, method) for method in ("POST", "PUT", "DELETE"))
+
+
+def steps_of(office: Office, run: str) -> list[journal.SetupStep]:
+    with office.database.reading() as session:
+        return [
+            step
+            for customer in customers.all_customers(session, office.division.code)
+            for step in journal.undoable_steps(session, DIVISION, run)
+            if step.customer_id == customer.id
+        ]
+
+
+# Plan
+
+
+@pytest.mark.parametrize(("seed", "customers"), WORLDS)
+@pytest.mark.parametrize("overrides", [frozenset[str](), frozenset({"uses_peppol", "has_other_invoice_contact"})])
+def test_plan_is_what_the_world_expects(
+    open_office: OpenOffice, seed: int, customers: int, overrides: frozenset[str]
+) -> None:
+    """For every customer the actions or the reason are the world's own, and so are the counts."""
+    office = open_office(seed=seed, customers=customers, invoices=0)
+    office.sync()
+    expected = expectations.setup(office.world, DIVISION, overrides=overrides)
+
+    plan = office.plan(overrides=overrides)
+
+    actions: dict[str, tuple[str, ...]] = {}
+    for change in plan.changes:
+        actions[change.customer.code] = (*actions.get(change.customer.code, ()), change.action.value)
+    assert actions == {code: one.actions for code, one in expected.items() if one.actions}
+    assert {skip.customer.code: skip.reason.value for skip in plan.skips} == {
+        code: one.skipped for code, one in expected.items() if one.skipped
+    }
+    summary = {"customers": plan.customers, "in_order": plan.in_order, "to_change": plan.to_change}
+    assert {**summary, "skipped": plan.skipped} == expectations.setup_summary(expected)
+
+
+def test_plan_asks_exact_nothing(few: Office) -> None:
+    """A plan is made from the database alone, and says how old that is."""
+    few.server.reset_calls()
+
+    planned = plan_setup(few.database, few.division.code, few.wiring.wanted(DIVISION), today=TODAY)
+
+    assert few.server.calls_total == 0
+    assert planned.last_synced_at == few.division.last_synced_at is not None
+
+
+def test_plan_for_an_unknown_customer(few: Office) -> None:
+    """A customer code that does not exist is an error, not an empty plan."""
+    with pytest.raises(NothingFound, match="nobody"):
+        few.plan(only=frozenset({"nobody"}))
+
+
+def test_customer_by_code(few: Office) -> None:
+    """A customer is found by the code on its card, and an unknown code is said to be one."""
+    assert find_customer(few.database, few.division.code, "3").code == "3"
+
+    with pytest.raises(NothingFound):
+        find_customer(few.database, few.division.code, "300")
+
+
+def test_status_counts_move_from_to_do_to_done(few: Office) -> None:
+    """After an apply nothing is left to do in the steps that apply works on."""
+    wanted = few.wiring.wanted(DIVISION)
+    before = setup_status(few.database, few.division.code, wanted, today=TODAY)
+    few.apply()
+
+    after = setup_status(few.database, few.division.code, wanted, today=TODAY)
+
+    assert [step.step for step in after] == [1, 2, 3, 4, 5]
+    assert [step.to_do > 0 for step in before if step.key in ("contact", "invoicing")] == [True, True]
+    assert [step.to_do for step in after if step.key in ("contact", "invoicing")] == [0, 0]
+
+
+# Apply
+
+
+@pytest.mark.parametrize(("seed", "customers"), WORLDS)
+def test_apply_brings_exact_into_the_wanted_state(open_office: OpenOffice, seed: int, customers: int) -> None:
+    """Every changed customer has one contact of ours, the main contact it had before, method and type."""
+    office = open_office(seed=seed, customers=customers, invoices=0)
+    office.sync()
+    before = cards(office)
+    plan = office.plan()
+
+    report = office.apply(plan)
+
+    assert (report.applied, report.remaining) == (len(plan.changes), 0)
+    assert (report.failed, report.skipped, report.stopped_by) == ([], [], None)
+    for code in {change.customer.code for change in plan.changes}:
+        row = office.server.state.account(DIVISION, code)
+        assert len(ours_on(office, code)) == 1
+        assert (row["InvoicingMethod"], row["InvoiceAttachmentType"]) == (E_MAIL, ATTACHMENT_TYPE)
+        assert row["MainContact"] == before[str(row["ID"])]["MainContact"]
+
+
+def test_apply_touches_nothing_else(few: Office) -> None:
+    """Cards that are not in the plan stay as they are, and on the others no other field changes."""
+    before = cards(few)
+    plan = few.plan()
+    changed = {change.customer.id for change in plan.changes}
+
+    few.apply(plan)
+
+    after = cards(few)
+    written = {"InvoicingMethod", "InvoiceAttachmentType"}
+    for key, row in before.items():
+        allowed = written if key in changed else set()
+        if row.get("Account") in changed:
+            allowed = {"FirstName", "LastName", "FullName", "Email", "BusinessEmail"}
+        assert {name for name in row if after[key][name] != row[name]} <= allowed
+
+
+def test_contact_is_named_as_configured(office: Office) -> None:
+    """The contact is called InvoiceSharing Email, in the two fields that Exact has for it."""
+    office.apply(only(office, Kind.NO_CONTACT))
+
+    made = ours_on(office, code_of(office, Kind.NO_CONTACT))[0]
+    assert (made["FirstName"], made["LastName"]) == ("InvoiceSharing", "Email")
+
+
+def test_plan_after_apply_is_empty_without_a_sync(few: Office) -> None:
+    """What was applied is known at once, also to a database that is not synced again."""
+    few.apply()
+
+    assert few.plan().changes == ()
+
+
+def test_plan_after_apply_is_empty_with_a_sync(few: Office) -> None:
+    """And Exact's own rows say the same."""
+    few.apply()
+    few.sync()
+    few.sync(full=True)
+
+    assert few.plan().changes == ()
+
+
+def test_apply_twice_writes_once(few: Office) -> None:
+    """The same plan a second time is skipped as changed meanwhile: not one write."""
+    plan = few.plan()
+    few.apply(plan)
+    few.server.reset_calls()
+
+    report = few.apply(plan)
+
+    assert writes(few) == 0
+    assert report.applied == 0
+    assert len(report.skipped) == len(plan.changes)
+
+
+@pytest.mark.parametrize("writes_per_check", [WRITES_PER_CHECK, 5])
+def test_calls_of_an_apply(few: Office, writes_per_check: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One call for each change, and two for each bulk check: before, after so many writes at most, at the end."""
+    monkeypatch.setattr("connector.usecases.apply_setup.WRITES_PER_CHECK", writes_per_check)
+    office = few
+    plan = office.plan()
+    office.server.reset_calls()
+
+    report = office.apply(plan)
+
+    between = office.server.calls(DIVISION, "GET", "sync/CRM/Accounts") - 1
+    assert between >= len(plan.changes) / writes_per_check
+    checks = 1 + -(-len(plan.changes) // (writes_per_check - 1))
+    assert writes(office) == len(plan.changes)
+    assert report.api_calls == office.server.calls_total <= len(plan.changes) + 2 * checks
+    assert max(Counter(change.customer.id for change in plan.changes).values()) == 2
+
+
+def test_limit_stops_after_so_many_changes(few: Office) -> None:
+    """`limit` applies the first changes only; what remains is counted, and the next run does it."""
+    plan = few.plan()
+
+    first = few.apply(plan, limit=3)
+    second = few.apply()
+
+    assert (first.applied, first.remaining) == (3, len(plan.changes) - 3)
+    assert second.applied == len(plan.changes) - 3
+    assert few.plan().changes == ()
+
+
+def test_limit_between_contact_and_method_leaves_no_main_contact(office: Office) -> None:
+    """Cut off between the two writes to a card without contacts, our contact does not stay its main contact."""
+    code = code_of(office, Kind.NO_CONTACT)
+
+    office.apply(only(office, Kind.NO_CONTACT), limit=1)
+
+    assert len(ours_on(office, code)) == 1
+    assert office.server.state.account(DIVISION, code)["MainContact"] is None
+
+
+def test_card_changed_by_hand_is_left_alone(office: Office) -> None:
+    """What somebody changed after the plan was made is skipped and reported; the others go on."""
+    code = code_of(office, Kind.METHOD_ONLY)
+    plan = only(office, Kind.METHOD_ONLY, Kind.NO_CONTACT)
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=32)
+
+    report = office.apply(plan)
+
+    assert {(skip.customer.code, skip.reason) for skip in report.skipped} == {(code, SkipReason.CHANGED_MEANWHILE)}
+    assert ours_on(office, code) == []
+    assert office.server.state.account(DIVISION, code)["InvoicingMethod"] == 32
+    assert len(ours_on(office, code_of(office, Kind.NO_CONTACT))) == 1
+
+
+def test_card_blocked_by_hand_is_left_alone(office: Office) -> None:
+    """A customer that was blocked after the plan was made gets no contact any more."""
+    code = code_of(office, Kind.NO_CONTACT)
+    plan = only(office, Kind.NO_CONTACT)
+    office.server.state.ui_change_account(DIVISION, code, Blocked=True)
+
+    report = office.apply(plan)
+
+    assert {skip.reason for skip in report.skipped} == {SkipReason.CHANGED_MEANWHILE}
+    assert ours_on(office, code) == []
+
+
+def test_card_changed_since_a_saved_plan_is_left_alone(office: Office) -> None:
+    """A plan from a file knows only what it changes: a customer who chose Peppol meanwhile keeps his settings."""
+    code = code_of(office, Kind.METHOD_ONLY)
+    plan = plan_from_json(plan_as_json(only(office, Kind.METHOD_ONLY)))
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=32)
+    before = office.server.state.account(DIVISION, code)
+
+    office.apply(plan)
+
+    after = office.server.state.account(DIVISION, code)
+    assert after["InvoiceAttachmentType"] == before["InvoiceAttachmentType"]
+    assert after["InvoicingMethod"] == 32
+
+
+def test_saved_plan_is_applied(few: Office) -> None:
+    """A plan that went through a file does the same as a fresh one."""
+    plan = plan_from_json(plan_as_json(few.plan()))
+
+    report = few.apply(plan)
+
+    assert (report.applied, report.remaining) == (len(plan.changes), 0)
+    assert few.plan().changes == ()
+
+
+def test_contact_made_by_hand_is_not_made_again(office: Office) -> None:
+    """Somebody adds the contact between plan and apply: there is no second one."""
+    code = code_of(office, Kind.NO_CONTACT)
+    plan = only(office, Kind.NO_CONTACT)
+    account = office.server.state.account(DIVISION, code)["ID"]
+    office.client.post("crm/Contacts", {"Account": account, "LastName": "Met de hand", "Email": ADDRESS})
+
+    report = office.apply(plan)
+
+    assert len(ours_on(office, code)) == 1
+    assert [skip.reason for skip in report.skipped] == [SkipReason.CHANGED_MEANWHILE]
+
+
+def bad_attachment_type(office: Office, code: str) -> Plan:
+    """A plan in which one customer gets an attachment type that Exact does not know."""
+    plan = office.plan(only=frozenset({code, code_of(office, Kind.METHOD_ONLY)}))
+    for change in plan.changes:
+        if change.customer.code == code and change.action is Action.SET_INVOICING:
+            assert isinstance(change.after, dict)
+            change.after["InvoiceAttachmentType"] = 8
+    return plan
+
+
+def test_refusal_is_told_in_exacts_words(office: Office) -> None:
+    """A validation error of Exact's ends up in the report as Exact said it, and the other customers go on."""
+    code = code_of(office, Kind.NO_EMAIL)
+    plan = bad_attachment_type(office, code)
+
+    report = office.apply(plan)
+
+    assert [(customer.code, action) for customer, action, _ in report.failed] == [(code, "set_invoicing")]
+    assert "Ongeldige referentie: Type factuurbijlage" in report.failed[0][2]
+    assert report.applied == len(plan.changes) - 1
+
+
+def test_refusal_leaves_no_main_contact(office: Office) -> None:
+    """When Exact refuses the second write to a card without contacts, our contact does not stay its main contact."""
+    code = code_of(office, Kind.NO_CONTACT)
+    plan = bad_attachment_type(office, code)
+
+    report = office.apply(plan)
+
+    assert office.server.state.account(DIVISION, code)["MainContact"] is None
+    assert [(customer.code, action) for customer, action, _ in report.failed] == [(code, "set_invoicing")]
+
+
+def test_missing_right_stops_the_run(few: Office) -> None:
+    """Without the right to write the run ends early and says why; nothing is lost."""
+    plan = few.plan()
+    few.server.state.office.chains[-1].divisions.remove(DIVISION)
+
+    report = few.apply(plan)
+
+    assert isinstance(report.stopped_by, RightsMissing)
+    assert report.remaining == len(plan.changes)
+
+
+def test_set_up_under_way_elsewhere(few: Office) -> None:
+    """Two processes do not set up one division at the same time."""
+    plan = few.plan()
+
+    with Lease(few.database, f"setup:{DIVISION}", now=few.clock()), pytest.raises(Busy):
+        few.apply(plan)
+
+    assert writes(few) == 0
+
+
+# Killed in between
+
+
+def client_that(office: Office, method: str, *, when: str, error: BaseException, at: int = 1) -> ExactClient:
+    """A client whose write number `at` really happens (`when` after) or does not (before), and then fails."""
+    client = office.client
+    real = getattr(client, method)
+    count = 0
+
+    def write(*args: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count != at:
+            return real(*args)
+        if when == "after":
+            real(*args)
+        raise error
+
+    setattr(client, method, write)
+    return client
+
+
+@pytest.mark.parametrize("method", ["post", "put"])
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("kind", [Kind.NO_CONTACT, Kind.NO_EMAIL])
+def test_killed_at_a_write_is_settled_by_the_next_run(office: Office, method: str, when: str, kind: Kind) -> None:
+    """Killed just before or after a write reached Exact, the next run finishes it: one contact, the wanted state."""
+    code = code_of(office, kind)
+    before = office.server.state.account(DIVISION, code)["MainContact"]
+    try:
+        office.apply(only(office, kind), client=client_that(office, method, when=when, error=Killed()))
+    except Killed:
+        with office.database.reading() as session:
+            assert journal.open_steps(session, office.division.code)
+
+    office.apply(only(office, kind))
+    office.apply()
+
+    row = office.server.state.account(DIVISION, code)
+    assert len(ours_on(office, code)) == 1
+    assert (row["InvoicingMethod"], row["InvoiceAttachmentType"]) == (E_MAIL, ATTACHMENT_TYPE)
+    assert row["MainContact"] == before
+    with office.database.reading() as session:
+        assert not journal.open_steps(session, office.division.code)
+
+
+@pytest.mark.parametrize("method", ["post", "put"])
+def test_lost_answer_is_looked_up(office: Office, method: str) -> None:
+    """A write that happened and whose answer was lost counts as done, without a second write."""
+    plan = only(office, Kind.NO_EMAIL)
+    office.server.reset_calls()
+
+    report = office.apply(plan, client=client_that(office, method, when="after", error=AnswerLost("lost")))
+
+    assert (report.applied, report.stopped_by) == (len(plan.changes), None)
+    assert writes(office) == len(plan.changes)
+    assert len(ours_on(office, code_of(office, Kind.NO_EMAIL))) == 1
+
+
+def test_lost_request_stops_the_run(office: Office) -> None:
+    """A write that did not arrive stops the run; the next one does it."""
+    plan = only(office, Kind.NO_EMAIL)
+
+    first = office.apply(plan, client=client_that(office, "post", when="before", error=AnswerLost("lost")))
+    office.apply()
+
+    assert isinstance(first.stopped_by, AnswerLost)
+    assert first.remaining == len(plan.changes)
+    assert len(ours_on(office, code_of(office, Kind.NO_EMAIL))) == 1
+
+
+def test_killed_run_can_be_undone(office: Office) -> None:
+    """What a killed run wrote is undone as well, once it is settled."""
+    before = cards(office)
+    with pytest.raises(Killed):
+        office.apply(only(office, Kind.NO_CONTACT), client=client_that(office, "post", when="after", error=Killed()))
+    office.apply(limit=0)
+
+    office.undo()
+
+    assert cards(office) == before
+
+
+# Undo
+
+
+@pytest.mark.parametrize(("seed", "customers"), [(1, 28), (3, 9)])
+def test_undo_puts_everything_back(open_office: OpenOffice, seed: int, customers: int) -> None:
+    """After apply and undo every card and contact in Exact is what it was, field by field."""
+    office = open_office(seed=seed, customers=customers, invoices=0)
+    office.sync()
+    before = cards(office)
+    applied = office.apply()
+
+    report = office.undo()
+
+    assert cards(office) == before
+    assert (report.applied, report.remaining, report.skipped, report.failed) == (applied.applied, 0, [], [])
+
+
+def test_after_undo_the_plan_is_as_before(few: Office) -> None:
+    """The database follows an undo: the same plan as before it all, also after a sync."""
+    before = few.plan()
+    few.apply()
+    few.undo()
+
+    after = few.plan()
+    few.sync()
+
+    assert [(change.customer.code, change.action) for change in after.changes] == [
+        (change.customer.code, change.action) for change in before.changes
+    ]
+    assert few.plan().changes == after.changes
+
+
+def test_undo_then_apply_again(few: Office) -> None:
+    """Applying again after an undo works as the first time."""
+    few.apply()
+    few.undo()
+
+    report = few.apply()
+
+    assert report.failed == []
+    assert few.plan().changes == ()
+    assert len(ours_on(few, code_of(few, Kind.NO_CONTACT))) == 1
+
+
+def test_undo_leaves_what_somebody_changed(office: Office) -> None:
+    """A method that was changed by hand since stays; the rest goes back."""
+    code = code_of(office, Kind.HALF_SET_UP)
+    office.apply(only(office, Kind.HALF_SET_UP, Kind.NO_CONTACT))
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=32)
+
+    report = office.undo()
+
+    assert [(skip.customer.code, skip.reason) for skip in report.skipped] == [(code, SkipReason.CHANGED_MEANWHILE)]
+    assert office.server.state.account(DIVISION, code)["InvoicingMethod"] == 32
+    assert ours_on(office, code_of(office, Kind.NO_CONTACT)) == []
+
+
+def test_undo_leaves_a_contact_that_somebody_took_over(office: Office) -> None:
+    """A contact of ours that got another address by hand is not removed."""
+    code = code_of(office, Kind.NO_EMAIL)
+    office.apply(only(office, Kind.NO_EMAIL))
+    contact = str(ours_on(office, code)[0]["ID"])
+    office.server.state.ui_change_contact(DIVISION, contact, Email="mens@klant.example")
+
+    report = office.undo()
+
+    assert [skip.reason for skip in report.skipped] == [SkipReason.CHANGED_MEANWHILE]
+    assert contact in [row["ID"] for row in office.server.state.contacts_of(DIVISION, code)]
+
+
+def test_undo_of_one_customer(office: Office) -> None:
+    """With a customer's code only that card goes back."""
+    office.apply(only(office, Kind.NO_EMAIL, Kind.NO_CONTACT))
+
+    office.undo(codes=frozenset({code_of(office, Kind.NO_EMAIL)}))
+
+    assert ours_on(office, code_of(office, Kind.NO_EMAIL)) == []
+    assert len(ours_on(office, code_of(office, Kind.NO_CONTACT))) == 1
+
+
+def test_undo_takes_the_newest_run_first(office: Office) -> None:
+    """Two runs are undone one after the other, the newest first, and then there is nothing left."""
+    office.apply(only(office, Kind.NO_EMAIL))
+    office.apply(only(office, Kind.NO_CONTACT))
+
+    office.undo()
+    after_one = (
+        len(ours_on(office, code_of(office, Kind.NO_EMAIL))),
+        len(ours_on(office, code_of(office, Kind.NO_CONTACT))),
+    )
+    office.undo()
+
+    assert after_one == (1, 0)
+    with pytest.raises(NothingFound, match="nothing to undo"):
+        office.undo()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("method", ["delete", "put"])
+def test_killed_undo_goes_on(office: Office, when: str, method: str) -> None:
+    """Killed at a write of an undo, the next undo finishes it and every card is as it was."""
+    before = cards(office)
+    office.apply(only(office, Kind.NO_EMAIL, Kind.OUTDATED))
+    steps = office.client
+    killed = client_that(office, method, when=when, error=Killed())
+    code = office.division.code
+    with pytest.raises(Killed):
+        _undo_with(office, killed)
+    assert steps.calls == 0
+
+    office.apply(limit=0)
+    with suppress(NothingFound):  # when the write that was settled was the last one
+        office.undo()
+
+    assert cards(office) == before
+    with office.database.reading() as session:
+        assert not journal.open_steps(session, code)
+        assert not journal.undoable_steps(session, code)
+
+
+def _undo_with(office: Office, client: ExactClient) -> None:
+    code = office.division.code
+    steps = undoable_steps(office.database, [code])[code]
+    undo_setup(office.database, client, code, steps=steps, clock=office.clock)
+
+
+def test_undo_of_a_deleted_customer_is_not_left_over(office: Office) -> None:
+    """A customer that was deleted since has nothing to put back: it is reported, and does not remain for ever."""
+    code = code_of(office, Kind.NO_EMAIL)
+    office.apply(only(office, Kind.NO_EMAIL))
+    state = office.server.state
+    for row in state.contacts_of(DIVISION, code):
+        state.ui_delete(DIVISION, "contacts", str(row["ID"]))
+    state.ui_delete(DIVISION, "accounts", str(state.account(DIVISION, code)["ID"]))
+    office.sync()
+
+    report = office.undo()
+
+    assert report.remaining == 0
+    assert len(report.skipped) > 0
+    assert report.skipped[0].customer.code == code
+
+
+def test_failed_steps_are_in_the_journal(office: Office) -> None:
+    """What Exact refused is kept with its words, and is not undone later."""
+    report = office.apply(bad_attachment_type(office, code_of(office, Kind.NO_EMAIL)))
+
+    states = Counter(step.state for step in steps_of(office, report.run))
+    assert states == {StepState.DONE: report.applied}
