@@ -13,18 +13,27 @@ import structlog
 
 SECRET_FIELDS = re.compile(r"token|secret|password|authorization|cookie|api_?key|code_verifier", re.IGNORECASE)
 SECRET_VALUES = re.compile(
-    r"(Bearer\s+)[\w.~+/=-]+|((?:access_token|refresh_token|client_secret|code|apikey)=)[^&\s\"']+"
+    r"""((?:Bearer|Basic)\s+)[\w.~+/=!-]+"""
+    r"""|((?:access_token|refresh_token|client_secret|apikey)["']?\s*[=:]\s*["']?|\bcode=)[^&\s"',}]+"""
 )
+"""A value with the words before it, as it stands in a header, an address, a form, JSON or a dict."""
 
 
 def hide_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Replace what looks like a secret, by the field's name or by the value's shape."""
+    """Replace what looks like a secret, by the field's name or by the value's shape, however deep it lies."""
     for key, value in event.items():
-        if key != "event" and SECRET_FIELDS.search(key):
-            event[key] = "***"
-        elif isinstance(value, str):
-            event[key] = SECRET_VALUES.sub(lambda match: (match[1] or match[2]) + "***", value)
+        event[key] = "***" if key != "event" and SECRET_FIELDS.search(key) else _hidden(value)
     return event
+
+
+def _hidden(value: Any) -> Any:
+    if isinstance(value, str):
+        return SECRET_VALUES.sub(lambda match: (match[1] or match[2]) + "***", value)
+    if isinstance(value, dict):
+        return hide_secrets(None, "", {str(key): inner for key, inner in value.items()})
+    if isinstance(value, (list, tuple)):
+        return [_hidden(inner) for inner in value]
+    return value
 
 
 def configure(level: int) -> None:

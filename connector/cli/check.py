@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from connector.cli.terminal import note, print_json, say, screen, terminal_of
+from connector.cli.terminal import cell, note, print_json, say, screen, terminal_of
 from connector.errors import WrongUsage
 from connector.ingest.checks import FORMATS
 from connector.usecases.check_paths import CheckedInvoice, check_paths
@@ -53,5 +52,5 @@ def _show(checked: CheckedInvoice, language: str) -> None:
         return
     table = Table("rule", "severity", "what", "where")
     for finding in document["findings"]:
-        table.add_row(finding["rule"], finding["severity"], escape(finding["message"]), escape(finding["path"]))
+        table.add_row(finding["rule"], finding["severity"], cell(finding["message"]), cell(finding["path"]))
     screen().print(table)

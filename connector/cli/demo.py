@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from connector import texts
-from connector.cli.terminal import print_json, progress, say, screen, terminal_of
+from connector.cli.terminal import cell, print_json, progress, say, screen, terminal_of
 from connector.demo import DemoReport, run_demo
 
 
@@ -135,12 +134,12 @@ def _summarise(report: DemoReport, language: str, keep: Path | None) -> None:
                 f"{keep / 'reports' / 'kvk.csv'}   {keep / 'mails' / 'new'}",
             )
         ):
-            table.add_row(words["where"] if number == 0 else "", escape(command))
+            table.add_row(words["where"] if number == 0 else "", cell(command))
     console = screen()
     console.print()
-    console.print(escape(words["title"].format(seconds=report.seconds)), style="bold")
+    console.print(cell(words["title"].format(seconds=report.seconds)), style="bold")
     console.print(
-        escape(
+        cell(
             words["division"].format(
                 code=report.division.code,
                 name=report.division.name,

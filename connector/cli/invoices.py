@@ -7,11 +7,10 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from connector import texts
-from connector.cli.terminal import ask, finish, note, print_json, say, screen, terminal_of
+from connector.cli.terminal import ask, cell, finish, note, print_json, say, screen, terminal_of
 from connector.composition import Wiring
 from connector.delivery import Kind
 from connector.errors import ConnectorError, WrongUsage
@@ -56,9 +55,9 @@ def list_invoices(
         amount = texts.money(stored.payable, stored.currency, language) if stored.payable is not None else ""
         table.add_row(
             stored.id,
-            escape(stored.number),
+            cell(stored.number),
             str(stored.issue_date or ""),
-            escape(stored.buyer_name),
+            cell(stored.buyer_name),
             amount,
             stored.state.value,
             stored.reason or "",

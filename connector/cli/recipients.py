@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from connector.cli.terminal import note, print_json, say, screen, terminal_of
+from connector.cli.terminal import cell, note, print_json, say, screen, terminal_of
 from connector.errors import InvalidSetting, NothingFound, WrongUsage
 from connector.routing.directory import Recipient, read_recipient, rows_from_csv, rows_to_csv
 from connector.storage import recipients
@@ -41,7 +40,7 @@ def list_recipients(
         return
     table = Table("id", "name", "kvk", "oin", "gln", "vat", "channel", "address", "language")
     for recipient in found:
-        table.add_row(*(escape(str(value)) for value in as_json(recipient).values()))
+        table.add_row(*(cell(str(value)) for value in as_json(recipient).values()))
     screen().print(table)
 
 

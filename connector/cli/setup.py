@@ -4,16 +4,16 @@ What has to change is decided in `customers.setup`; the writing is the use cases
 """
 
 import json as json_module
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from connector.cli.terminal import ask, finish, note, print_json, progress, say, screen, terminal_of
+from connector.cli.terminal import ask, cell, finish, note, print_json, progress, say, screen, terminal_of
 from connector.composition import ATTACHMENT_TYPE, Wiring
 from connector.customers import setup
 from connector.customers.setup import CONFLICTS, Plan
@@ -64,7 +64,7 @@ def status(context: typer.Context, division: DivisionOption = None, json: JsonOp
         )
         return
     for pinned, counts in steps:
-        table = Table("step", "", "done", "to do", "skipped", "conflict", title=f"{pinned.code} {escape(pinned.name)}")
+        table = Table("step", "", "done", "to do", "skipped", "conflict", title=f"{pinned.code} {cell(pinned.name)}")
         for step in counts:
             table.add_row(
                 str(step.step), step.key, str(step.done), str(step.to_do), str(step.skipped), str(step.conflict)
@@ -159,15 +159,15 @@ def show_plan(plan: Plan) -> None:
     table = Table("code", "customer", "change", "before", "after", title=f"division {plan.division}")
     for change in plan.changes:
         table.add_row(
-            escape(change.customer.code),
-            escape(change.customer.name),
+            cell(change.customer.code),
+            cell(change.customer.name),
             change.action.value,
-            escape(_values(change.before)),
-            escape(_values(change.after)),
+            cell(_values(change.before)),
+            cell(_values(change.after)),
         )
     for skip in plan.skips:
         table.add_row(
-            escape(skip.customer.code), escape(skip.customer.name), f"skipped: {skip.reason.value}", "", "", style="dim"
+            cell(skip.customer.code), cell(skip.customer.name), f"skipped: {skip.reason.value}", "", "", style="dim"
         )
     if plan.changes or plan.skips:
         screen().print(table)
@@ -195,6 +195,7 @@ def apply(
 ) -> None:
     """Carry out a plan in Exact: the saved one, or a fresh one that is shown first."""
     reports: list[SetupReport] = []
+    errors: list[ConnectorError] = []
     with terminal_of(context).wiring() as wiring:
         plans = _plans(wiring, planfile, division, _overrides(override))
         for pinned in wiring.pinned([each.division for each in plans]) if plans else []:
@@ -208,24 +209,28 @@ def apply(
             ask(f"Make these {changes} changes in Exact Online?", yes=yes)
         with progress(context) as show:
             for each in plans:
-                wanted = wiring.wanted(each.division)
-                pinned = wiring.pinned([each.division])[0]
-                reports.append(
-                    apply_setup(
-                        wiring.database,
-                        wiring.exact(pinned),
-                        each,
-                        upload_address=wanted.upload_address,
-                        clock=wiring.clock,
-                        limit=limit,
-                        progress=partial(show, f"{each.division} set-up"),
-                    )
-                )
-    _show_reports(reports, json=json, verb="changed")
+                try:
+                    reports.append(_apply(wiring, each, limit, partial(show, f"{each.division} set-up")))
+                except ConnectorError as error:  # what was done for other divisions is still told
+                    errors.append(error)
+    _show_reports(reports, json=json, verb="changed", errors=errors)
+
+
+def _apply(wiring: Wiring, plan: Plan, limit: int | None, show: Callable[[int, int], None]) -> SetupReport:
+    """Carry out the plan of one division."""
+    return apply_setup(
+        wiring.database,
+        wiring.exact(wiring.pinned([plan.division])[0]),
+        plan,
+        upload_address=wiring.wanted(plan.division).upload_address,
+        clock=wiring.clock,
+        limit=limit,
+        progress=show,
+    )
 
 
 def _plans(wiring: Wiring, planfile: Path | None, division: list[int] | None, overrides: frozenset[str]) -> list[Plan]:
-    """The plans to apply: those of a file, refused when made for another upload address, or fresh ones."""
+    """The plans to apply: those of a file, refused when the settings want something else, or fresh ones."""
     if planfile is None:
         return [_plan(wiring, pinned, overrides, None).plan for pinned in wiring.pinned(division)]
     if overrides:
@@ -240,14 +245,7 @@ def _plans(wiring: Wiring, planfile: Path | None, division: list[int] | None, ov
         ) from error
     plans = [each for each in setup.plans_from_file(data) if not division or each.division in division]
     for each in plans:
-        address = wiring.wanted(each.division).upload_address.casefold()
-        for change in each.changes:
-            planned = change.after.get("Email")
-            if isinstance(planned, str) and planned.casefold() != address:
-                raise WrongUsage(
-                    f"the plan is for another upload address than division {each.division} has in the settings",
-                    hint="make a new plan",
-                )
+        setup.require_wanted(each, wiring.wanted(each.division))
     return plans
 
 
@@ -255,7 +253,7 @@ def _plans(wiring: Wiring, planfile: Path | None, division: list[int] | None, ov
 def undo(
     context: typer.Context,
     run: Annotated[
-        str | None, typer.Option("--run", help="The run to undo; else the newest, or with --customer all.")
+        str | None, typer.Option("--run", help="The run to undo; else the newest that changed these customers.")
     ] = None,
     customer: Annotated[
         list[str] | None, typer.Option("--customer", help="Only the customer with this code; may be repeated.")
@@ -278,11 +276,11 @@ def undo(
             table = Table("code", "customer", "take back", "now", "then", title="undo")
             for step in steps:
                 table.add_row(
-                    escape(step.customer_code),
-                    escape(step.customer_name),
+                    cell(step.customer_code),
+                    cell(step.customer_name),
                     step.action,
-                    escape(_values(step.after)),
-                    escape(_values(step.before)),
+                    cell(_values(step.after)),
+                    cell(_values(step.before)),
                 )
             screen().print(table)
         ask(f"Take back these {len(steps)} changes in Exact Online?", yes=yes)
@@ -302,7 +300,7 @@ def undo(
     _show_reports(reports, json=json, verb="taken back")
 
 
-def _show_reports(reports: list[SetupReport], *, json: bool, verb: str) -> None:
+def _show_reports(reports: list[SetupReport], *, json: bool, verb: str, errors: Sequence[ConnectorError] = ()) -> None:
     """The outcome, and the exit code that goes with it."""
     if json:
         documents = [report.as_json() for report in reports]
@@ -317,13 +315,13 @@ def _show_reports(reports: list[SetupReport], *, json: bool, verb: str) -> None:
                 say(f"  {customer.code} {customer.name}: {action}: {error}")
             for skip in report.skipped:
                 say(f"  {skip.customer.code} {skip.customer.name}: skipped: {skip.reason.value}")
-    errors: list[ConnectorError] = [report.stopped_by for report in reports if report.stopped_by is not None]
+    found = [*errors, *(report.stopped_by for report in reports if report.stopped_by is not None)]
     failed = sum(len(report.failed) for report in reports)
     if failed:
-        errors.append(
+        found.append(
             Permanent(f"{failed} changes failed", hint="the list above says why; put it right and apply again")
         )
-    finish(errors)
+    finish(found)
 
 
 @app.command("learn")

@@ -83,8 +83,13 @@ def notes() -> Console:
 
 
 def say(text: str) -> None:
-    """One line of data, as it is."""
-    sys.stdout.write(text + "\n")
+    """Lines of data; what would steer a terminal, and may come out of somebody's invoice, is left out."""
+    sys.stdout.write("".join(c for c in text if c.isprintable() or c in "\n\t") + "\n")
+
+
+def cell(text: str) -> str:
+    """Text of somebody else's in a table: on one line, nothing in it is markup or steers the terminal."""
+    return escape(one_line(text))
 
 
 def note(context: typer.Context, text: str) -> None:

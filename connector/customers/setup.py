@@ -362,13 +362,8 @@ def _needed_contact(customer: Customer, contacts: Iterable[Contact], wanted: Wan
             before={"Email": ours[0].email},
             after={"Email": wanted.upload_address},
         )
-    first_name, _, last_name = " ".join(wanted.contact_name.split()).rpartition(" ")
-    after = {"FirstName": first_name, "LastName": last_name, "Email": wanted.upload_address}
-    return Change(
-        customer=customer,
-        action=Action.CREATE_CONTACT,
-        after={name: value for name, value in after.items() if value},
-    )
+    after = {**_contact_names(wanted), "Email": wanted.upload_address}
+    return Change(customer=customer, action=Action.CREATE_CONTACT, after=after)
 
 
 def plan_as_json(plan: Plan) -> dict[str, object]:
@@ -426,6 +421,38 @@ def step_as_json(step: StepCount) -> dict[str, object]:
 
 
 _Word = TypeVar("_Word", bound=StrEnum)
+
+
+def require_wanted(plan: Plan, wanted: Wanted) -> None:
+    """Make sure that a saved plan, which anybody could edit, writes nothing but what these settings want.
+
+    Raises:
+        WrongUsage: Another upload address, method, attachment type or name, or a KvK number that is none.
+    """
+    for change in plan.changes:
+        allowed: Mapping[str, object] = {
+            Action.CREATE_CONTACT: {**_contact_names(wanted), "Email": wanted.upload_address},
+            Action.UPDATE_CONTACT: {"Email": wanted.upload_address},
+            Action.SET_INVOICING: {
+                "InvoicingMethod": wanted.invoicing_method,
+                "InvoiceAttachmentType": wanted.attachment_type,
+            },
+            Action.SET_KVK: {"ChamberOfCommerce": check_kvk(str(change.after.get("ChamberOfCommerce", ""))).number},
+        }[change.action]
+        wrong = [name for name, value in change.after.items() if value is None or allowed.get(name) != value]
+        if wrong or not change.after:
+            place = f"customer {change.customer.code}, {change.action.value}: {', '.join(wrong) or 'nothing to set'}"
+            raise WrongUsage(
+                f"the plan is not what division {plan.division} has in the settings ({place})", hint=_MAKE_A_NEW_ONE
+            )
+
+
+def _contact_names(wanted: Wanted) -> dict[str, str]:
+    """First and last name of our contact; a name of one word is a last name."""
+    first_name, _, last_name = " ".join(wanted.contact_name.split()).rpartition(" ")
+    return {name: value for name, value in (("FirstName", first_name), ("LastName", last_name)) if value}
+
+
 _SUMMARY = ("customers", "in_order", "to_change", "skipped", "api_calls_needed")
 _FIELDS: dict[Action, dict[str, type[str] | type[int]]] = {
     Action.CREATE_CONTACT: {"FirstName": str, "LastName": str, "Email": str},

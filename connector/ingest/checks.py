@@ -13,7 +13,7 @@ from decimal import Decimal, localcontext
 
 from connector.errors import WrongUsage
 from connector.ingest.tree import Node
-from connector.ingest.ubl import Reading, parse_decimal
+from connector.ingest.ubl import ZERO, Reading, lines_of, parse_decimal, read_tree
 from connector.invoice import Finding, Severity
 
 NLCIUS = frozenset({"nlcius", "si-ubl-2.0-gaccount"})
@@ -39,12 +39,11 @@ DUTCH_MEANS = frozenset({"30", "48", "49", "57", "58", "59"})
 PRECISION = 100
 """Digits; amounts have at most 40, so that every sum and product is exact."""
 
-ZERO = Decimal(0)
 CENT = Decimal("0.01")
 
 
 def check_invoice(reading: Reading, *, rules: str | None = None) -> tuple[Finding, ...]:
-    """Give all findings, those of the reading first.
+    """Give the findings, those of the reading first, as many as `Findings` lists.
 
     Args:
         rules: The format whose rules apply; None: the one that the invoice claims.
@@ -55,10 +54,10 @@ def check_invoice(reading: Reading, *, rules: str | None = None) -> tuple[Findin
     applied = rules or reading.format
     if applied not in FORMATS:
         raise WrongUsage(f"unknown format {applied}", hint=f"one of {', '.join(sorted(FORMATS))}")
-    findings = list(reading.findings)
+    findings = reading.doubts.copy()
     with localcontext() as context:
         context.prec = PRECISION
-        document = Document(reading.root)
+        document = Document(read_tree(reading.xml))
         for rule in RULES:
             if applied in rule.formats:
                 severity = rule.severity
@@ -66,10 +65,11 @@ def check_invoice(reading: Reading, *, rules: str | None = None) -> tuple[Findin
                 severity = Severity.WARNING
             else:
                 continue
-            findings += (rule.found_at(path, severity) for path in rule.broken_at(document))
+            for path in rule.broken_at(document):
+                findings.add(rule.found_at(path, severity))
     if applied in NLCIUS and reading.format not in NLCIUS:
-        findings.append(_NOT_NLCIUS)
-    return tuple(findings)
+        findings.add(_NOT_NLCIUS)
+    return findings.listed()
 
 
 def round_2(amount: Decimal) -> Decimal:
@@ -82,12 +82,13 @@ def round_2(amount: Decimal) -> Decimal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taxed:
-    """A line, allowance or charge as the VAT breakdown counts it; an allowance counts negative."""
+class Subtotal:
+    """A row of the VAT breakdown."""
 
-    category: str
+    node: Node
     rate: Decimal | None
-    amount: Decimal
+    taxable: Decimal | None
+    tax: Decimal | None
 
 
 class Document:
@@ -100,12 +101,15 @@ class Document:
         self.currency = root.text("cbc:DocumentCurrencyCode")
         self.seller = root.first("cac:AccountingSupplierParty", "cac:Party")
         self.buyer = root.first("cac:AccountingCustomerParty", "cac:Party")
-        self.lines = root.nodes("cac:CreditNoteLine" if self.is_credit_note else "cac:InvoiceLine")
+        self.lines = lines_of(root)
         self.totals = root.first("cac:LegalMonetaryTotal")
         self.subtotals = root.all("cac:TaxTotal", "cac:TaxSubtotal")
         self.allowances = [n for n in root.nodes("cac:AllowanceCharge") if not is_charge(n)]
         self.charges = [n for n in root.nodes("cac:AllowanceCharge") if is_charge(n)]
-        self.taxed = self._collect_taxed()
+        self.taxed = self._sum_taxed()
+        """The lines, charges and (negative) allowances by VAT category and rate."""
+        self.vat = self._collect_vat()
+        """The VAT breakdown by category."""
 
     def total(self, name: str) -> Decimal | None:
         """Give an amount of the totals; None when absent or no number."""
@@ -115,15 +119,33 @@ class Document:
         """Give the place of an amount of the totals, also when it is not there."""
         return f"{self.root.path}/cac:LegalMonetaryTotal/{name}"
 
-    def _collect_taxed(self) -> list[Taxed]:
-        found = []
+    def _sum_taxed(self) -> dict[tuple[str, Decimal | None], Decimal]:
+        sums: dict[tuple[str, Decimal | None], Decimal] = {}
+
+        def add(category: Node, amount: Decimal) -> None:
+            key = category.text("cbc:ID"), number(category, "cbc:Percent")
+            sums[key] = sums.get(key, ZERO) + amount
+
         for line in self.lines:
             for category in line.all("cac:Item", "cac:ClassifiedTaxCategory"):
-                found.append(_taxed(category, number(line, "cbc:LineExtensionAmount") or ZERO))
+                add(category, number(line, "cbc:LineExtensionAmount") or ZERO)
         for one in self.allowances + self.charges:
             amount = number(one, "cbc:Amount") or ZERO
             for category in one.nodes("cac:TaxCategory"):
-                found.append(_taxed(category, amount if is_charge(one) else -amount))
+                add(category, amount if is_charge(one) else -amount)
+        return sums
+
+    def _collect_vat(self) -> dict[str, list[Subtotal]]:
+        found: dict[str, list[Subtotal]] = {}
+        for node in self.subtotals:
+            if node.text("cac:TaxCategory", "cac:TaxScheme", "cbc:ID").upper() == "VAT":
+                subtotal = Subtotal(
+                    node=node,
+                    rate=number(node, "cac:TaxCategory", "cbc:Percent"),
+                    taxable=number(node, "cbc:TaxableAmount"),
+                    tax=number(node, "cbc:TaxAmount"),
+                )
+                found.setdefault(node.text("cac:TaxCategory", "cbc:ID"), []).append(subtotal)
         return found
 
 
@@ -135,10 +157,6 @@ def number(node: Node, *names: str) -> Decimal | None:
 def is_charge(allowance: Node) -> bool:
     """Tell a charge from an allowance."""
     return allowance.text("cbc:ChargeIndicator") in ("true", "1")
-
-
-def _taxed(category: Node, amount: Decimal) -> Taxed:
-    return Taxed(category=category.text("cbc:ID"), rate=number(category, "cbc:Percent"), amount=amount)
 
 
 Places = Iterable[str]
@@ -364,25 +382,16 @@ def _no_subtotal(document: Document) -> Places:
         yield document.root.below("cac:TaxTotal/cac:TaxSubtotal")
 
 
-def _subtotals_of(document: Document, category: str) -> Iterator[tuple[Node, Decimal | None, Decimal | None]]:
-    """Give the breakdown's rows of a category with taxable amount and tax."""
-    for subtotal in document.subtotals:
-        is_vat = subtotal.text("cac:TaxCategory", "cac:TaxScheme", "cbc:ID").upper() == "VAT"
-        if is_vat and subtotal.text("cac:TaxCategory", "cbc:ID") == category:
-            yield subtotal, number(subtotal, "cbc:TaxableAmount"), number(subtotal, "cbc:TaxAmount")
-
-
 def _taxable_per_rate(category: str) -> Callable[[Document], Places]:
     """BR-S-08 and its like: per rate, less than one unit off, and something must have that rate."""
 
     def broken_at(document: Document) -> Places:
-        for subtotal, taxable, _ in _subtotals_of(document, category):
-            rate = number(subtotal, "cac:TaxCategory", "cbc:Percent")
-            if rate is None:
+        for one in document.vat.get(category, ()):
+            if one.rate is None:
                 continue  # BR-48 asks for it
-            parts = [t.amount for t in document.taxed if t.category == category and t.rate == rate]
-            if not parts or taxable is None or abs(taxable - sum(parts, ZERO)) >= 1:
-                yield subtotal.below("cbc:TaxableAmount")
+            expected = document.taxed.get((category, one.rate))
+            if expected is None or one.taxable is None or abs(one.taxable - expected) >= 1:
+                yield one.node.below("cbc:TaxableAmount")
 
     return broken_at
 
@@ -391,29 +400,29 @@ def _taxable_exactly(category: str) -> Callable[[Document], Places]:
     """BR-Z-08 and its like: exactly the sum of what has the category, whatever the rate."""
 
     def broken_at(document: Document) -> Places:
-        expected = sum((t.amount for t in document.taxed if t.category == category), ZERO)
-        for subtotal, taxable, _ in _subtotals_of(document, category):
-            if taxable != expected:
-                yield subtotal.below("cbc:TaxableAmount")
+        expected = sum((amount for (of, _), amount in document.taxed.items() if of == category), ZERO)
+        for one in document.vat.get(category, ()):
+            if one.taxable != expected:
+                yield one.node.below("cbc:TaxableAmount")
 
     return broken_at
 
 
 def _tax_per_rate(category: str) -> Callable[[Document], Places]:
     def broken_at(document: Document) -> Places:
-        for subtotal, taxable, tax in _subtotals_of(document, category):
-            rate = number(subtotal, "cac:TaxCategory", "cbc:Percent")
-            if taxable is None or tax is None or rate is None or not _is_near(taxable, rate, tax):
-                yield subtotal.below("cbc:TaxAmount")
+        for one in document.vat.get(category, ()):
+            taxable, rate, tax = one.taxable, one.rate, one.tax
+            if taxable is None or rate is None or tax is None or not _is_near(taxable, rate, tax):
+                yield one.node.below("cbc:TaxAmount")
 
     return broken_at
 
 
 def _tax_is_zero(category: str) -> Callable[[Document], Places]:
     def broken_at(document: Document) -> Places:
-        for subtotal, _, tax in _subtotals_of(document, category):
-            if tax != 0:
-                yield subtotal.below("cbc:TaxAmount")
+        for one in document.vat.get(category, ()):
+            if one.tax != 0:
+                yield one.node.below("cbc:TaxAmount")
 
     return broken_at
 

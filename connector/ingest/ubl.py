@@ -9,13 +9,15 @@ Source: e-invoicing.md sections 1-5 and 12.
 import base64
 import binascii
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from itertools import islice
 
 from lxml import etree
 
-from connector.errors import InvoiceUnreadable, NotAnInvoice
+from connector.errors import ConnectorError, InvoiceUnreadable, NotAnInvoice
 from connector.identifiers import (
     KvkStatus,
     check_kvk,
@@ -24,6 +26,7 @@ from connector.identifiers import (
     normalise,
     normalise_scheme,
 )
+from connector.ingest.findings import Findings
 from connector.ingest.tree import Node, short_name
 from connector.ingest.unpack import LARGEST_FILE, MEGABYTE, clean_name
 from connector.invoice import (
@@ -44,10 +47,27 @@ INVOICE = "{urn:oasis:names:specification:ubl:schema:xsd:Invoice-2}Invoice"
 CREDIT_NOTE = "{urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2}CreditNote"
 DEEPEST = 100
 """Elements inside each other; a UBL invoice has about ten."""
+MOST_ELEMENTS = 1_000_000
+"""Elements and attributes; each takes a hundred bytes or two, however short it is in the file."""
+MOST_LINES = 50_000
+"""Real invoices have up to ten thousand."""
 LONGEST_NUMBER = 40
 """Characters of an amount; more would not be summed exactly."""
+LONGEST_IDENTIFIER = 200
+"""Characters of an invoice number or of a party's number; what makes numbers comparable is not made for books."""
+LONGEST_URN = 1000
+MOST_IDENTIFIERS = 100
+"""Of one party."""
+
+ZERO = Decimal(0)
 
 _TOO_DEEP = etree.XPath("boolean(" + "/*" * (DEEPEST + 1) + ")")
+_CHUNK = 65_536
+_UBL_MARK = re.compile(
+    rb"urn:oasis:names:specification:ubl:schema:xsd:(?:Invoice|CreditNote)-2"
+    rb"|<(?:[^\s<>/:!?]{1,100}:)?(?:Invoice|CreditNote)(?:[\s/>]|\Z)"
+)
+_WHITE_SPACE = dict.fromkeys(map(ord, " \t\r\n"))
 _PROLOG = re.compile(rb"(?:\s++|<\?.*?\?>|<!--.*?-->)*+<!DOCTYPE", re.DOTALL)
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 _DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:Z|[+-][0-9]{2}:[0-9]{2}|T[0-9:.]{4,20}Z?)?")
@@ -73,37 +93,54 @@ class Reading:
     invoice: Invoice
     format: str
     """A word of interfaces.md (`check`): nlcius, si-ubl-1.2, peppol-bis-3 …"""
-    findings: tuple[Finding, ...]
-    """What was doubtful while reading; the rules come with `checks.check_invoice`."""
+    doubts: Findings = field(repr=False)
     embedded: tuple[Embedded, ...]
-    root: Node = field(compare=False, repr=False)
-    """The document itself, for the rules."""
+    xml: bytes = field(compare=False, repr=False)
+    """The bytes that were read. The rules parse them again: their tree is many times as large, and not kept."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was doubtful while reading; the rules come with `checks.check_invoice`."""
+        return self.doubts.listed()
 
 
 def read_invoice(xml: bytes) -> Reading:
     """Read an invoice or credit note, in the encoding that it declares.
 
     Raises:
-        InvoiceUnreadable: no XML (code NOT-WELL-FORMED, ENCODING), a document type (DTD), too large or too deep
-            (TOO-LARGE, TOO-DEEP), or an invoice without anything in it (EMPTY).
-        NotAnInvoice: XML with another root, named in the message.
+        InvoiceUnreadable: a document type (DTD), or what looks like UBL and is no XML (code NOT-WELL-FORMED,
+            ENCODING), too large or too deep (TOO-LARGE, TOO-DEEP), or without anything in it (EMPTY).
+        NotAnInvoice: XML with another root, named in the message; anything else that cannot be read.
     """
+    root = read_tree(xml)
+    doubts = Findings()
+    invoice = _read_root(root, doubts)
+    embedded = _read_embedded(root, invoice.number, doubts)
+    return Reading(
+        invoice=invoice,
+        format=recognise_format(invoice.customization_id),
+        doubts=doubts,
+        embedded=embedded,
+        xml=xml,
+    )
+
+
+def read_tree(xml: bytes) -> Node:
+    """Give the root of an invoice or credit note; raises what `read_invoice` raises."""
     element = _parse(xml)
     if element.tag not in (INVOICE, CREDIT_NOTE):
         raise NotAnInvoice(_say_what_it_is(str(element.tag)))
     root = Node(element, "/Invoice" if element.tag == INVOICE else "/CreditNote")
-    if not root.names():
+    if root.is_empty():
         raise InvoiceUnreadable("has nothing in it", code="EMPTY")
-    findings: list[Finding] = []
-    invoice = _read_root(root, findings)
-    embedded = _read_embedded(root, invoice.number, findings)
-    return Reading(
-        invoice=invoice,
-        format=recognise_format(invoice.customization_id),
-        findings=tuple(findings),
-        embedded=embedded,
-        root=root,
-    )
+    if len(lines_of(root)) > MOST_LINES:
+        raise InvoiceUnreadable(f"has more than {MOST_LINES} lines", code="TOO-LARGE")
+    return root
+
+
+def lines_of(root: Node) -> list[Node]:
+    """Give the lines that belong to this kind of document."""
+    return root.nodes("cac:InvoiceLine" if root.path == "/Invoice" else "cac:CreditNoteLine")
 
 
 def parse_invoice(xml: bytes) -> Invoice:
@@ -164,27 +201,54 @@ def parse_date(text: str) -> date | None:
 
 def _parse(xml: bytes) -> etree._Element:
     if len(xml) > LARGEST_FILE:
-        raise InvoiceUnreadable(f"larger than {LARGEST_FILE // MEGABYTE} MB", code="TOO-LARGE")
+        raise _unreadable(xml, InvoiceUnreadable(f"larger than {LARGEST_FILE // MEGABYTE} MB", code="TOO-LARGE"))
     prolog = xml[:MEGABYTE].removeprefix(b"\xef\xbb\xbf").strip(b"\xff\xfe").replace(b"\0", b"")
     if _PROLOG.match(prolog):
         raise _refused_doctype()
-    parser = etree.XMLParser(
+    try:
+        element = _build_tree(xml)
+    except (etree.XMLSyntaxError, LookupError, ValueError) as error:
+        raise _unreadable(xml, _explain(error)) from error
+    if element is None:
+        raise _unreadable(xml, InvoiceUnreadable(f"has more than {MOST_ELEMENTS} elements", code="TOO-LARGE"))
+    if _TOO_DEEP(element):
+        raise _unreadable(xml, InvoiceUnreadable(f"elements are nested more than {DEEPEST} deep", code="TOO-DEEP"))
+    return element
+
+
+def _build_tree(xml: bytes) -> etree._Element | None:
+    """Parse piece by piece, so that we stop in time; None when there are too many elements.
+
+    Raises:
+        InvoiceUnreadable: There is a document type.
+    """
+    parser = etree.XMLPullParser(
+        ("start",),
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
         huge_tree=False,
+        remove_blank_text=True,
         remove_comments=True,
         remove_pis=True,
     )
-    try:
-        element = etree.fromstring(xml, parser)
-    except (etree.XMLSyntaxError, LookupError, ValueError) as error:
-        raise _explain(error) from error
-    if element.getroottree().docinfo.doctype:
-        raise _refused_doctype()
-    if _TOO_DEEP(element):
-        raise InvoiceUnreadable(f"elements are nested more than {DEEPEST} deep", code="TOO-DEEP")
-    return element
+    counted = 0
+    for start in range(0, len(xml), _CHUNK):
+        parser.feed(xml[start : start + _CHUNK])
+        for _, element in parser.read_events():
+            if not counted and element.getroottree().docinfo.doctype:
+                raise _refused_doctype()
+            counted += 1 + len(element.attrib)
+        if counted > MOST_ELEMENTS:
+            return None
+    root: etree._Element = parser.close()
+    return root
+
+
+def _unreadable(xml: bytes, error: InvoiceUnreadable) -> ConnectorError:
+    """Give the error for what looks like an invoice, and for anything else that it is none."""
+    text = xml[:_CHUNK].replace(b"\0", b"")  # so that UTF-16 and UTF-32 read as ASCII
+    return error if _UBL_MARK.search(text) else NotAnInvoice("no XML that can be read")
 
 
 def _refused_doctype() -> InvoiceUnreadable:
@@ -217,14 +281,24 @@ def _doubt(rule: str, path: str, english: str, dutch: str, severity: Severity = 
     return Finding(rule=rule, severity=severity, path=path, message_en=english, message_nl=dutch)
 
 
-def _amount(node: Node, name: str, findings: list[Finding]) -> Decimal | None:
+def _too_long(path: str, english: str, dutch: str, severity: Severity = Severity.WARNING) -> Finding:
+    return _doubt(
+        "CON-LONG",
+        path,
+        f"the {english} has more than {LONGEST_IDENTIFIER} characters",
+        f"het {dutch} heeft meer dan {LONGEST_IDENTIFIER} tekens",
+        severity,
+    )
+
+
+def _amount(node: Node, name: str, findings: Findings) -> Decimal | None:
     """Read a number; None when it is absent or, with a finding, when it is none."""
     child = node.first(name)
     if child is None or not child.text():
         return None
     amount = parse_decimal(child.text())
     if amount is None:
-        findings.append(
+        findings.add(
             _doubt(
                 "CON-AMOUNT",
                 child.path,
@@ -236,18 +310,21 @@ def _amount(node: Node, name: str, findings: list[Finding]) -> Decimal | None:
     return amount
 
 
-def _date(node: Node, name: str, findings: list[Finding]) -> date | None:
+def _date(node: Node, name: str, findings: Findings) -> date | None:
     child = node.first(name)
     if child is None or not child.text():
         return None
     found = parse_date(child.text())
     if found is None:
-        findings.append(_doubt("CON-DATE", child.path, f"{name} is not a date", f"{name} is geen datum"))
+        findings.add(_doubt("CON-DATE", child.path, f"{name} is not a date", f"{name} is geen datum"))
     return found
 
 
-def _read_root(root: Node, findings: list[Finding]) -> Invoice:
+def _read_root(root: Node, findings: Findings) -> Invoice:
     is_invoice = root.path == "/Invoice"
+    number = root.text("cbc:ID")
+    if len(number) > LONGEST_IDENTIFIER:
+        findings.add(_too_long(root.below("cbc:ID"), "invoice number", "factuurnummer", Severity.FATAL))
     kind = "cbc:InvoiceTypeCode" if is_invoice else "cbc:CreditNoteTypeCode"
     means = root.nodes("cac:PaymentMeans")
     due = [_date(root, "cbc:DueDate", findings), *(_date(m, "cbc:PaymentDueDate", findings) for m in means)]
@@ -259,14 +336,14 @@ def _read_root(root: Node, findings: list[Finding]) -> Invoice:
     return Invoice(
         type=InvoiceType.INVOICE if is_invoice else InvoiceType.CREDIT_NOTE,
         type_code=root.text(kind),
-        number=root.text("cbc:ID"),
+        number=number[:LONGEST_IDENTIFIER],
         issue_date=_date(root, "cbc:IssueDate", findings),
         due_date=next((found for found in due if found), None),
         currency=currency,
         vat_currency="" if vat_currency == currency else vat_currency,
         vat_total_in_vat_currency=vat_total_in_vat_currency,
-        customization_id=" ".join(root.text("cbc:CustomizationID").split()),
-        profile_id=" ".join(root.text("cbc:ProfileID").split()),
+        customization_id=" ".join(root.text("cbc:CustomizationID")[:LONGEST_URN].split()),
+        profile_id=" ".join(root.text("cbc:ProfileID")[:LONGEST_URN].split()),
         note="\n".join(root.texts("cbc:Note")),
         buyer_reference=root.text("cbc:BuyerReference"),
         order_reference=root.text("cac:OrderReference", "cbc:ID"),
@@ -279,9 +356,7 @@ def _read_root(root: Node, findings: list[Finding]) -> Invoice:
         payment_means=tuple(_read_means(one) for one in means),
         seller=_read_party(root, "cac:AccountingSupplierParty", ("seller", "verkoper"), findings),
         buyer=_read_party(root, "cac:AccountingCustomerParty", ("buyer", "koper"), findings),
-        lines=tuple(
-            _read_line(line, findings) for line in root.nodes("cac:InvoiceLine" if is_invoice else "cac:CreditNoteLine")
-        ),
+        lines=tuple(_read_line(line, findings) for line in lines_of(root)),
         allowances=_read_allowances(root, findings),
         vat=tuple(_read_subtotal(one, findings) for one in root.all("cac:TaxTotal", "cac:TaxSubtotal")),
         line_total=_amount(totals, "cbc:LineExtensionAmount", findings),
@@ -297,7 +372,7 @@ def _read_root(root: Node, findings: list[Finding]) -> Invoice:
 
 
 def _read_vat_totals(
-    root: Node, currency: str, vat_currency: str, findings: list[Finding]
+    root: Node, currency: str, vat_currency: str, findings: Findings
 ) -> tuple[Decimal | None, Decimal | None]:
     """Sum the VAT in the invoice's currency, and that in the other one; SI-UBL 1.x may have several TaxTotals."""
     own: list[Decimal] = []
@@ -311,7 +386,7 @@ def _read_vat_totals(
             other = amount
         else:
             own.append(amount)
-    return (sum(own, Decimal(0)) if own else None), other
+    return (sum(own, ZERO) if own else None), other
 
 
 def _read_project(root: Node) -> str:
@@ -350,19 +425,19 @@ def _read_means(node: Node) -> PaymentMeans:
     )
 
 
-def _read_category(node: Node | None, findings: list[Finding]) -> tuple[str, Decimal | None]:
+def _read_category(node: Node | None, findings: Findings) -> tuple[str, Decimal | None]:
     if node is None:
         return "", None
     return node.text("cbc:ID"), _amount(node, "cbc:Percent", findings)
 
 
-def _read_allowances(node: Node, findings: list[Finding]) -> tuple[Allowance, ...]:
+def _read_allowances(node: Node, findings: Findings) -> tuple[Allowance, ...]:
     found = []
     for one in node.nodes("cac:AllowanceCharge"):
         category, rate = _read_category(one.first("cac:TaxCategory"), findings)
         found.append(
             Allowance(
-                amount=_amount(one, "cbc:Amount", findings) or Decimal(0),
+                amount=_amount(one, "cbc:Amount", findings) or ZERO,
                 is_charge=one.text("cbc:ChargeIndicator").lower() in ("true", "1"),
                 reason=one.text("cbc:AllowanceChargeReason"),
                 base_amount=_amount(one, "cbc:BaseAmount", findings),
@@ -374,20 +449,20 @@ def _read_allowances(node: Node, findings: list[Finding]) -> tuple[Allowance, ..
     return tuple(found)
 
 
-def _read_subtotal(node: Node, findings: list[Finding]) -> VatBreakdown:
+def _read_subtotal(node: Node, findings: Findings) -> VatBreakdown:
     taxes = node.first("cac:TaxCategory")
     category, rate = _read_category(taxes, findings)
     return VatBreakdown(
         category=category,
         rate=_amount(node, "cbc:Percent", findings) if rate is None else rate,
-        taxable=_amount(node, "cbc:TaxableAmount", findings) or Decimal(0),
-        tax=_amount(node, "cbc:TaxAmount", findings) or Decimal(0),
+        taxable=_amount(node, "cbc:TaxableAmount", findings) or ZERO,
+        tax=_amount(node, "cbc:TaxAmount", findings) or ZERO,
         exemption_reason=taxes.text("cbc:TaxExemptionReason") if taxes else "",
         exemption_code=taxes.text("cbc:TaxExemptionReasonCode") if taxes else "",
     )
 
 
-def _read_line(node: Node, findings: list[Finding]) -> Line:
+def _read_line(node: Node, findings: Findings) -> Line:
     counted = "cbc:InvoicedQuantity" if node.first("cbc:InvoicedQuantity") else "cbc:CreditedQuantity"
     quantity = node.first(counted)
     item, price = node.first("cac:Item") or node, node.first("cac:Price")
@@ -401,7 +476,7 @@ def _read_line(node: Node, findings: list[Finding]) -> Line:
         unit=quantity.attribute("unitCode") if quantity else "",
         price=_amount(price, "cbc:PriceAmount", findings) if price else None,
         base_quantity=_amount(price, "cbc:BaseQuantity", findings) if price else None,
-        amount=_amount(node, "cbc:LineExtensionAmount", findings) or Decimal(0),
+        amount=_amount(node, "cbc:LineExtensionAmount", findings) or ZERO,
         vat_category=category,
         vat_rate=rate,
         item_code=next((code for code in codes if code), ""),
@@ -420,16 +495,18 @@ class _Written:
     scheme: str
     value: str
     known: Identifier | None
+    is_too_long: bool
 
 
-def _read_party(root: Node, name: str, who: tuple[str, str], findings: list[Finding]) -> Party:
+def _read_party(root: Node, name: str, who: tuple[str, str], findings: Findings) -> Party:
     party = root.first(name, "cac:Party")
     if party is None:
         return Party(name="")
     address = _read_address(party.first("cac:PostalAddress"))
     written = _read_identifiers(party)
     for one in written:
-        findings += _doubt_identifier(one, who, address.country)
+        if doubt := _doubt_identifier(one, who, address.country):
+            findings.add(doubt)
     known = [one for one in written if one.known]
     trade_name = next(iter(party.texts("cac:PartyName", "cbc:Name")), "")
     legal_name = next(iter(party.texts("cac:PartyLegalEntity", "cbc:RegistrationName")), "")
@@ -453,25 +530,34 @@ def _read_party(root: Node, name: str, who: tuple[str, str], findings: list[Find
 
 def _read_identifiers(party: Node) -> list[_Written]:
     """Give all numbers in the order in which routing believes them (identifier guideline v1.2)."""
-    places = [("endpoint", node) for node in party.nodes("cbc:EndpointID")]
-    places += [("legal", node) for node in party.all("cac:PartyLegalEntity", "cbc:CompanyID")]
-    places += [("party", node) for node in party.all("cac:PartyIdentification", "cbc:ID")]
-    written = []
-    for place, node in places:
-        scheme = node.attribute("schemeID")
-        if node.text() and scheme.upper() != "SEPA":  # a creditor's id for direct debit says nothing of a party
-            written.append(_identify(node, place, scheme))
+    return list(islice(_each_identifier(party), MOST_IDENTIFIERS))
+
+
+def _each_identifier(party: Node) -> Iterator[_Written]:
+    places = (
+        ("endpoint", party.nodes("cbc:EndpointID")),
+        ("legal", party.all("cac:PartyLegalEntity", "cbc:CompanyID")),
+        ("party", party.all("cac:PartyIdentification", "cbc:ID")),
+    )
+    for place, nodes in places:
+        for node in nodes:
+            scheme = node.attribute("schemeID")
+            if node.text() and scheme.upper() != "SEPA":  # a creditor's id for direct debit says nothing of a party
+                yield _identify(node, place, scheme)
     for tax in party.nodes("cac:PartyTaxScheme"):
         company = tax.first("cbc:CompanyID")
         if company is not None and company.text() and tax.text("cac:TaxScheme", "cbc:ID").upper() in ("VAT", ""):
-            written.append(_identify(company, "tax", "VAT"))
-    return written
+            yield _identify(company, "tax", "VAT")
 
 
 def _identify(node: Node, place: str, scheme: str) -> _Written:
-    same = normalise(scheme, node.text())
+    value = node.text()
+    is_too_long = len(value) > LONGEST_IDENTIFIER or len(scheme) > LONGEST_IDENTIFIER
+    same = None if is_too_long else normalise(scheme, value)
     known = Identifier(scheme=same[0], value=same[1]) if same else None
-    return _Written(node=node, place=place, scheme=normalise_scheme(scheme), value=node.text(), known=known)
+    return _Written(
+        node=node, place=place, scheme=normalise_scheme(scheme), value=value, known=known, is_too_long=is_too_long
+    )
 
 
 def _pick(known: list[_Written], scheme: str) -> str | None:
@@ -484,60 +570,54 @@ def _pick(known: list[_Written], scheme: str) -> str | None:
     return None
 
 
-def _doubt_identifier(one: _Written, who: tuple[str, str], country: str) -> list[Finding]:
+def _doubt_identifier(one: _Written, who: tuple[str, str], country: str) -> Finding | None:
     """Say what is doubtful about a number, without repeating it: it may hold a BSN."""
     english, dutch, path = who[0], who[1], one.node.path
+    if one.is_too_long:
+        return _too_long(path, f"number of the {english}", f"nummer van de {dutch}")
     if one.scheme == "kvk" and (one.known is None or one.known.scheme == "kvk"):
         check = check_kvk(one.value)
         if check.status is not KvkStatus.OK:
-            return [
-                _doubt(
-                    "CON-KVK",
-                    path,
-                    f"KvK number of the {english}: {check.detail_en}",
-                    f"KvK-nummer van de {dutch}: {check.detail_nl}",
-                )
-            ]
+            return _doubt(
+                "CON-KVK",
+                path,
+                f"KvK number of the {english}: {check.detail_en}",
+                f"KvK-nummer van de {dutch}: {check.detail_nl}",
+            )
     elif one.scheme == "vat" and (one.known is None or not check_vat(one.value)):
-        return [
-            _doubt(
-                "CON-VAT",
-                path,
-                f"VAT number of the {english} has a wrong form or check digit",
-                f"btw-nummer van de {dutch} heeft een onjuiste vorm of een onjuist controlegetal",
-            )
-        ]
+        return _doubt(
+            "CON-VAT",
+            path,
+            f"VAT number of the {english} has a wrong form or check digit",
+            f"btw-nummer van de {dutch} heeft een onjuiste vorm of een onjuist controlegetal",
+        )
     elif one.scheme in ("oin", "gln", "iban", "email") and one.known is None:
-        return [
-            _doubt(
-                f"CON-{one.scheme.upper()}",
-                path,
-                f"{one.scheme.upper()} of the {english} has a wrong form",
-                f"{one.scheme.upper()} van de {dutch} heeft een onjuiste vorm",
-            )
-        ]
+        return _doubt(
+            f"CON-{one.scheme.upper()}",
+            path,
+            f"{one.scheme.upper()} of the {english} has a wrong form",
+            f"{one.scheme.upper()} van de {dutch} heeft een onjuiste vorm",
+        )
     elif one.place == "legal" and not one.scheme and country in ("NL", ""):
-        return [
-            _doubt(
-                "CON-SCHEME",
-                path,
-                f"registration number of the {english} has no schemeID, so it does not count as a KvK number",
-                f"registratienummer van de {dutch} heeft geen schemeID en telt daarom niet als KvK-nummer",
-            )
-        ]
-    return []
+        return _doubt(
+            "CON-SCHEME",
+            path,
+            f"registration number of the {english} has no schemeID, so it does not count as a KvK number",
+            f"registratienummer van de {dutch} heeft geen schemeID en telt daarom niet als KvK-nummer",
+        )
+    return None
 
 
-def _read_embedded(root: Node, number: str, findings: list[Finding]) -> tuple[Embedded, ...]:
+def _read_embedded(root: Node, number: str, findings: Findings) -> tuple[Embedded, ...]:
     found = []
     for reference in root.nodes("cac:AdditionalDocumentReference"):
         for node in reference.all("cac:Attachment", "cbc:EmbeddedDocumentBinaryObject"):
             try:
-                content = base64.b64decode("".join((node.element.text or "").split()), validate=True)
+                content = base64.b64decode((node.element.text or "").translate(_WHITE_SPACE), validate=True)
             except (binascii.Error, ValueError):
                 content = b""
             if not content:
-                findings.append(
+                findings.add(
                     _doubt(
                         "CON-ATTACHMENT",
                         node.path,

@@ -24,21 +24,28 @@ LARGEST_FILE = 25 * MEGABYTE
 LARGEST_CONTAINER = 40 * MEGABYTE
 """A mail of a 25 MB file, which base64 makes a third longer, and its text."""
 LARGEST_TOTAL = 100 * MEGABYTE
+LARGEST_OPENED = 2 * LARGEST_TOTAL
+"""All that comes out of mails and zips, also what is thrown away, and mails and zips inside them."""
 MOST_FILES = 1000
+MOST_MEMBERS = 10 * MOST_FILES
+"""What the zips in one nest list, folders and all; listing them costs as much as reading small ones."""
 MOST_MAIL_PARTS = 2000
 DEEPEST_MAIL = 20
 """Multiparts and forwarded mails inside each other; what people send has five or six."""
 DEEPEST_ZIP = 2
 """A zip in a zip is opened, one deeper is not."""
 MOST_MAIL_LINES = 2_000_000
-"""A 25 MB file in base64 has 450 thousand."""
+"""Of a mail and those in it; a 25 MB file in base64 has 450 thousand."""
 MOST_MAIL_HEADERS = 20_000
 HEADER_BUDGET = 10**9
 """Sum of the squared lengths of the headers that we read: their parser is quadratic, this is about a second."""
+LONGEST_NAME = 4096
+"""Characters of a path as it is given; of a longer one the end counts."""
 HIGHEST_RATIO = 200
 """Uncompressed to compressed; XML reaches 50, a bomb 1000."""
 
 _ENCRYPTED = 0x1
+_ZIP_TOO_DEEP = "a zip in a zip in a zip is not opened"
 # What the standard library's mail parser is known to raise on malformed headers, besides its own errors.
 _MAIL_TROUBLE = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError)
 _ZIP_TROUBLE = (
@@ -176,7 +183,7 @@ def clean_name(name: str) -> str:
     >>> clean_name("../../etc/passwd"), clean_name("C:\\\\in\\\\Factuur 1.XML"), clean_name("a\\r\\nb.pdf")
     ('passwd', 'Factuur 1.XML', 'ab.pdf')
     """
-    spaced = (" " if unicodedata.category(c) == "Zs" else c for c in name)
+    spaced = (" " if unicodedata.category(c) == "Zs" else c for c in name[-LONGEST_NAME:])
     visible = "".join(c for c in spaced if c.isprintable())
     last = re.split(r"[/\\]", visible)[-1].strip().lstrip(".").strip()
     if len(last) > 200:
@@ -192,10 +199,33 @@ class _Found:
     files: list[RawFile] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
     size: int = 0
+    opened: int = 0
+    """Bytes that came out of containers so far, whatever became of them."""
+    members: int = 0
     parts: int = 0
+    mail_lines: int = 0
+    mail_headers: int = 0
+    header_cost: int = 0
 
     def is_full(self) -> bool:
-        return len(self.files) >= MOST_FILES or self.size >= LARGEST_TOTAL
+        return len(self.files) >= MOST_FILES or self.size >= LARGEST_TOTAL or self.opened > LARGEST_OPENED
+
+    def may_open(self, size: int) -> bool:
+        """Count what is about to be taken out of a container; when it is too much, say so and open nothing more."""
+        self.opened += size
+        if self.opened > LARGEST_OPENED:
+            self.complain(f"more than {LARGEST_OPENED // MEGABYTE} MB in all; the rest was not read")
+        return self.opened <= LARGEST_OPENED
+
+    def may_read_mail(self, content: bytes) -> bool:
+        """Count what a mail costs; no when the standard library would take minutes over the headers or the lines."""
+        self.mail_lines += content.count(b"\n")
+        if self.mail_lines > MOST_MAIL_LINES:
+            return False
+        for match in _COSTLY_HEADER.finditer(content):
+            self.mail_headers += 1
+            self.header_cost += (match.end() - match.start()) ** 2
+        return self.mail_headers <= MOST_MAIL_HEADERS and self.header_cost <= HEADER_BUDGET
 
     def complain(self, sentence: str) -> None:
         if sentence not in self.trouble and len(self.trouble) < 100:
@@ -230,14 +260,15 @@ def _is_zip(name: str, content: bytes) -> bool:
 
 def _walk_zip(name: str, content: bytes, found: _Found, *, mail_depth: int, zip_depth: int) -> None:
     if zip_depth > DEEPEST_ZIP:
-        found.complain(f"{name}: a zip in a zip in a zip is not opened")
+        found.complain(f"{name}: {_ZIP_TOO_DEEP}")
         return
-    if content.count(b"PK\x01\x02") > 10 * MOST_FILES:  # before the standard library lists them all
-        found.complain(f"{name}: more than {MOST_FILES} files")
+    found.members += content.count(b"PK\x01\x02")  # before the standard library lists them all
+    if found.members > MOST_MEMBERS:
+        found.complain(f"{name}: more than {MOST_MEMBERS} files")
         return
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for info in archive.infolist()[: MOST_FILES + 1]:
+            for info in archive.infolist():
                 if found.is_full():
                     found.complain(f"{name}: too many files or too large; the rest was not read")
                     return
@@ -260,10 +291,15 @@ def _take_from_zip(
         found.complain(f"{name}: larger than {LARGEST_FILE // MEGABYTE} MB")
     elif info.file_size > MEGABYTE and info.file_size > HIGHEST_RATIO * info.compress_size:
         found.complain(f"{name}: is compressed more than any document is")
-    else:
+    elif found.may_open(info.file_size):
         try:
             with archive.open(info) as member:
-                content = member.read(LARGEST_FILE + 1)
+                start = member.read(4)
+                if zip_depth >= DEEPEST_ZIP and _is_zip(name, start):
+                    found.complain(f"{name}: {_ZIP_TOO_DEEP}")
+                    return
+                # no more than is said and counted: the library would inflate all that it is asked for
+                content = start + member.read(max(info.file_size - len(start), 0) + 1)
         except _ZIP_TROUBLE:
             found.complain(f"{name}: is damaged and cannot be opened")
         else:
@@ -271,7 +307,7 @@ def _take_from_zip(
 
 
 def _parse_mail(name: str, content: bytes, found: _Found) -> EmailMessage | None:
-    if _costs_too_much(content):
+    if not found.may_read_mail(content):
         found.complain(f"{name}: cannot be read as a mail")
         return None
     try:
@@ -279,14 +315,6 @@ def _parse_mail(name: str, content: bytes, found: _Found) -> EmailMessage | None
     except _MAIL_TROUBLE:
         found.complain(f"{name}: cannot be read as a mail")
         return None
-
-
-def _costs_too_much(content: bytes) -> bool:
-    """Tell whether the standard library would take minutes over the headers or the lines."""
-    if content.count(b"\n") > MOST_MAIL_LINES:
-        return True
-    lengths = [match.end() - match.start() for match in _COSTLY_HEADER.finditer(content)]
-    return len(lengths) > MOST_MAIL_HEADERS or sum(length * length for length in lengths) > HEADER_BUDGET
 
 
 def _walk_mail(mail: EmailMessage, found: _Found, *, mail_depth: int, zip_depth: int) -> None:
@@ -312,11 +340,11 @@ def _take_part(part: Message, found: _Found, *, mail_depth: int, zip_depth: int)
         name = part.get_filename() or ""
         kind = part.get_content_type()
         is_attachment = part.get_content_disposition() == "attachment"
-        content = part.get_payload(decode=True)
+        content = part.get_payload(decode=True)  # never longer than the part
     except _MAIL_TROUBLE:
         found.complain("a part of the mail is damaged and was not read")
         return
-    if not isinstance(content, bytes):
+    if not isinstance(content, bytes) or not found.may_open(len(content)):
         return
     if not name and not is_attachment and kind in ("text/plain", "text/html"):
         return  # what the person wrote

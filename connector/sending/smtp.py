@@ -1,12 +1,14 @@
 """SmtpChannel: hands mails to the configured mail server, one connection a delivery.
 
 It speaks SMTP step by step rather than through `send_message`, because what an error means depends on the step: until
-the body nothing can have been taken, after it only a clear answer says so.
+the end mark nothing can have been taken (RFC 5321 4.1.1.4), after it only a clear answer says so.
 """
 
 import re
 import smtplib
+import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -16,6 +18,10 @@ from connector.routing.directory import valid_address
 from connector.sending.envelope import POLICY, around
 
 _LONGEST_ANSWER = 200
+_CHUNK = 65_536
+"""Bytes of a body that have to leave within one timeout; at 60 s that is a line of 9 kbit/s."""
+_UNDERWAY = 131_072
+"""Bytes that the system may hold on to: what it took has not left yet, and the end mark must not wait behind it."""
 _LOG_IN_FIRST = frozenset({530, 534, 535, 538})
 """RFC 4954 6: it is our log-in that they refuse, at whatever step. The operator's fault: the invoice waits."""
 _CHECK_SETTINGS = "check [mail] in the settings: host, port, security, username and password"
@@ -29,7 +35,9 @@ class SmtpChannel:
     Args:
         security: none, starttls or tls; none only suits a server on this machine, which the settings see to.
         username: Empty for a server that asks for none.
-        timeout_seconds: For each step, not for the whole.
+        timeout_seconds: For each step and each 64 KB of the body, not for the whole.
+        body_timeout_seconds: For the body without its end mark; with the steps it has to stay below the lease of
+            a delivery (15 minutes), or another process takes it for lost while it is still on its way.
 
     Raises:
         InvalidSetting: No mail can have this sender.
@@ -44,6 +52,7 @@ class SmtpChannel:
         password: str,
         from_address: str,
         timeout_seconds: float = 60,
+        body_timeout_seconds: float = 480,
     ) -> None:
         if not valid_address(from_address):
             raise InvalidSetting(
@@ -57,6 +66,7 @@ class SmtpChannel:
         self._password = password
         self._from_address = from_address
         self._timeout_seconds = timeout_seconds
+        self._body_timeout_seconds = body_timeout_seconds
 
     def send(self, claimed: Claimed, *, before_body: Callable[[], None]) -> None:
         """Hand one mail to the server; see `Channel.send`. A notice leaves with an empty envelope sender."""
@@ -65,7 +75,9 @@ class SmtpChannel:
         with self._session() as server:
             _envelope(server, sender, claimed.address, len(body))
             before_body()
-            _transmit(server, body)
+            with _before_end("send the whole mail"):
+                _transmit(server, body, within_seconds=self._body_timeout_seconds)
+            _end(server)
 
     @contextmanager
     def _session(self) -> Iterator[smtplib.SMTP]:
@@ -75,7 +87,7 @@ class SmtpChannel:
         """
         server = self._connect()
         try:
-            with _before_body("log in to the mail server"):
+            with _before_end("log in to the mail server"):
                 server.ehlo_or_helo_if_needed()
                 if self._security == "starttls":
                     server.starttls(context=ssl.create_default_context())
@@ -89,7 +101,7 @@ class SmtpChannel:
             server.close()
 
     def _connect(self) -> smtplib.SMTP:
-        with _before_body("connect to the mail server"):
+        with _before_end("connect to the mail server"):
             if self._security == "tls":
                 return smtplib.SMTP_SSL(
                     self._host, self._port, timeout=self._timeout_seconds, context=ssl.create_default_context()
@@ -98,32 +110,44 @@ class SmtpChannel:
 
 
 def _body(claimed: Claimed, from_address: str) -> bytes:
-    """Give the mail as it goes over the line: CRLF, a dot in front of a dot, no end mark (RFC 5321 4.5.2)."""
+    """Give the mail as it goes over the line: lines with CRLF, a dot in front of a dot, no end mark (RFC 5321 4.5.2)."""
     try:
         plain = around(claimed, from_address=from_address).as_bytes(policy=POLICY)
     except ValueError as error:  # what EmailMessage refuses in a header
         raise DeliveryRefused("this cannot be put into a mail", hint=_CHECK_RECIPIENT) from error
-    return re.sub(rb"(?m)^\.", b"..", plain)
+    body = re.sub(rb"(?m)^\.", b"..", plain)
+    return body if body.endswith(b"\r\n") else body + b"\r\n"
 
 
 def _envelope(server: smtplib.SMTP, sender: str, recipient: str, size: int) -> None:
     """Say from whom to whom, and ask to send the body (MAIL, RCPT, DATA)."""
     options = [f"SIZE={size}"] if server.has_extn("size") else []
-    with _before_body("send"):
+    with _before_end("send"):
         _check(*server.mail(sender, options), taken=(250,))
         _check(*server.rcpt(recipient), taken=(250, 251))
         _check(*server.docmd("DATA"), taken=(354,))
 
 
-def _transmit(server: smtplib.SMTP, body: bytes) -> None:
-    """Send the body and read the answer; only a clear 4xx or 5xx means that it was not taken."""
-    end = b".\r\n" if body.endswith(b"\r\n") else b"\r\n.\r\n"
+def _transmit(server: smtplib.SMTP, body: bytes, *, within_seconds: float) -> None:
+    """Send the body in pieces, each with a timeout of its own."""
+    assert server.sock is not None
+    server.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNDERWAY)
+    deadline = time.monotonic() + within_seconds
+    for start in range(0, len(body), _CHUNK):
+        if time.monotonic() >= deadline:
+            raise TimeoutError
+        server.send(body[start : start + _CHUNK])
+
+
+def _end(server: smtplib.SMTP) -> None:
+    """Send the end mark and read the answer; only a clear 4xx or 5xx means that the mail was not taken."""
     try:
-        server.send(body + end)
+        server.send(b".\r\n")
         code, text = server.getreply()
     except OSError as error:
         raise DeliveryUncertain(
-            f"the line dropped while the mail was being sent ({type(error).__name__})", hint=_ASK_RECIPIENT
+            f"the line dropped before the mail server said that it took the mail ({type(error).__name__})",
+            hint=_ASK_RECIPIENT,
         ) from error
     if not 200 <= code < 300 and not 400 <= code < 600:
         raise DeliveryUncertain(f"the mail server's answer means nothing: {_shown(code, text)}", hint=_ASK_RECIPIENT)
@@ -131,8 +155,8 @@ def _transmit(server: smtplib.SMTP, body: bytes) -> None:
 
 
 @contextmanager
-def _before_body(doing: str) -> Iterator[None]:
-    """Translate what goes wrong before the body: nothing was taken, so it may be tried again unless told never."""
+def _before_end(doing: str) -> Iterator[None]:
+    """Translate what goes wrong before the end mark: nothing was taken, so it may be tried again unless told never."""
     try:
         yield
     except ConnectorError:

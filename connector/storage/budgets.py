@@ -13,8 +13,11 @@ BUDGETS = table_of(BudgetRow)
 
 def read(session: Session, division: int) -> dict[str, Any] | None:
     """What was last stored; None at first. In a writing transaction nobody else changes it until that ends."""
-    statement = select(BUDGETS.c.state).where(BUDGETS.c.division == division).with_for_update()
-    return session.connection().execute(statement).scalar_one_or_none()
+    statement = select(BUDGETS.c.state).where(BUDGETS.c.division == division)
+    connection = session.connection()
+    if not connection.get_execution_options().get("read_only"):
+        statement = statement.with_for_update()
+    return connection.execute(statement).scalar_one_or_none()
 
 
 def save(session: Session, division: int, state: Mapping[str, Any]) -> None:

@@ -118,7 +118,7 @@ def apply_setup(
             settle_intentions(database, client, division, clock=clock)
             if chosen:
                 sync_cards(database, client, division, clock=clock)
-            _Run(database, client, division, run, clock, lease, report).apply(chosen, progress)
+            _Run(database, client, division, run, clock, lease, report, upload_address).apply(chosen, progress)
         except (NeedsPerson, Transient) as error:
             report.stopped_by = error
         report.remaining = len(plan.changes) - report.applied - len(report.failed) - len(report.skipped)
@@ -232,7 +232,9 @@ class _Run:
         clock: Callable[[], datetime],
         lease: Lease,
         report: SetupReport,
+        upload_address: str,
     ) -> None:
+        self.upload_address = upload_address
         self.database = database
         self.client = client
         self.division = division
@@ -240,8 +242,8 @@ class _Run:
         self.clock = clock
         self.lease = lease
         self.report = report
-        self.without_contact: set[CustomerId] = set()
-        """Customers whose contact could not be made or changed: without it, invoices must not go by e-mail."""
+        self.without_contact: dict[CustomerId, str] = {}
+        """Customers whose contact was not made or changed, and why not."""
         self.unchecked: list[tuple[Change, ContactId | None, StepId]] = []
 
     def apply(self, changes: tuple[Change, ...], progress: Progress) -> None:
@@ -253,11 +255,11 @@ class _Run:
                 self.check()
             previous = change.customer.id
             card, contacts = self.card(change.customer.id)
-            if change.action is Action.SET_INVOICING and change.customer.id in self.without_contact:
+            if self.lacks_contact(change, contacts):
                 self.leave_invoicing(change)
             elif card is None or not self.is_as_planned(change, card, contacts):
                 if change.action in CONTACT_ACTIONS:
-                    self.without_contact.add(change.customer.id)
+                    self.without_contact[change.customer.id] = "changed meanwhile"
                 self.report.skipped.append(Skip(customer=change.customer, reason=SkipReason.CHANGED_MEANWHILE))
                 if card is not None and self.our_contact_is_main(change, card, contacts):
                     self.free_main_contact(card)
@@ -317,7 +319,7 @@ class _Run:
         except Permanent as error:
             self.failed(step, card, change.action.value, error.message)
             if change.action in CONTACT_ACTIONS:
-                self.without_contact.add(card.id)
+                self.without_contact[card.id] = "refused"
             if body != change.after:
                 self.free_main_contact(card)
             return
@@ -376,9 +378,16 @@ class _Run:
             raise AnswerLost("Exact did not answer, and the change is not there", hint="run the command again")
         return change.contact
 
+    def lacks_contact(self, change: Change, contacts: tuple[Contact, ...]) -> bool:
+        """Whether a customer would be turned to e-mail without a contact at the upload address to mail to."""
+        if change.action is not Action.SET_INVOICING or change.customer.id not in self.without_contact:
+            return False
+        return not any(_same(contact.email, self.upload_address) for contact in contacts)
+
     def leave_invoicing(self, change: Change) -> None:
-        """Do not turn a customer to e-mail whose invoices would then go to somebody else than the upload address."""
-        said = "left as it is, because the contact was not made"
+        """Leave the invoicing method alone: by e-mail, the invoices would now go to somebody else."""
+        why = self.without_contact[change.customer.id]
+        said = f"left as it is, because the contact was not made ({why})"
         self.report.failed.append((change.customer, change.action.value, said))
 
     def failed(self, step: StepId, card: Customer, action: str, error: str) -> None:

@@ -152,14 +152,20 @@ def test_last_invoice_may_be_older() -> None:
     assert (made.findings[0].last_invoice_date, made.findings[0].invoices_12m) == (date(2023, 5, 1), 0)
 
 
-def test_since_moves_the_window() -> None:
-    """With --since older invoices count too."""
-    customer = make_customer("1")
-    fact = InvoiceFact(customer=customer.id, date=date(2023, 5, 1), amount=Decimal(10))
+def test_shared_numbers_are_not_at_risk() -> None:
+    """Invoices of customers that share a number are routed: told, counted as invalid, but after all money at risk."""
+    cards = [make_customer("1", kvk="20147376"), make_customer("2", kvk="20147376"), make_customer("3")]
+    facts = [
+        InvoiceFact(customer=card.id, date=TODAY, amount=Decimal(amount))
+        for card, amount in zip(cards, (500, 600, 7), strict=True)
+    ]
 
-    made = audit([customer], [fact], own_kvk=OWN, today=TODAY, since=date(2023, 5, 1))
+    made = audit(cards, facts, own_kvk=OWN, today=TODAY)
 
-    assert made.summary.amount_at_risk == 10
+    assert (made.summary.missing, made.summary.invalid) == (1, 2)
+    assert (made.summary.invoices_at_risk, made.summary.amount_at_risk) == (1, 7)
+    assert [finding.customer.code for finding in made.findings] == ["3", "2", "1"]
+    assert made.findings[1].amount_12m == 600
 
 
 @given(

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -128,6 +129,18 @@ def test_table_shows_names_as_they_are() -> None:
     assert "\x1b" not in shown
     assert "onjuist" in shown
     assert "€ 8.100,00" in shown
+
+
+def test_amounts_are_in_the_divisions_currency() -> None:
+    """An administration that is kept in another currency than the euro does not get euros."""
+    (made,) = report()
+    console = Console(width=200, file=io.StringIO(), force_terminal=False)
+
+    console.print(as_table([replace(made, currency="GBP")], language="en"))
+
+    shown = console.file.getvalue()  # type: ignore[attr-defined]  # the StringIO from above
+    assert shown.count("GBP 8,100.00") == 2
+    assert "€" not in shown
 
 
 @pytest.mark.parametrize(

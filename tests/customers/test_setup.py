@@ -54,13 +54,27 @@ def test_one_word_is_a_last_name(wanted: Wanted) -> None:
 
 
 def test_set_up_customer_is_in_order(wanted: Wanted) -> None:
-    """Address in any case and the right method: nothing to do, whatever the contact is called by now."""
-    customer = make_customer(invoicing_method=2)
+    """Address in any case, the right method and type: nothing to do, whatever the contact is called by now."""
+    wanted = replace(wanted, attachment_type=4097)
+    customer = make_customer(invoicing_method=2, attachment_type=4097)
     contact = make_contact(customer, "ABCdefghij@Uploads.IS", first_name="Iemand", last_name="Anders")
 
     made = plan([customer], [contact], wanted, today=TODAY)
 
     assert (made.changes, made.skips, made.in_order) == ((), (), 1)
+    assert is_set_up(customer, [contact], wanted)
+
+
+@pytest.mark.parametrize("attachment_type", [None, 1, 4097])
+def test_unknown_attachment_type_keeps_from_being_in_order(wanted: Wanted, attachment_type: int | None) -> None:
+    """Without a known type nobody can say that a card is in order, whatever it has; invoices go out all the same."""
+    customer = make_customer(invoicing_method=2, attachment_type=attachment_type)
+    contact = make_contact(customer, UPLOAD)
+
+    made = plan([customer], [contact], wanted, today=TODAY)
+
+    assert [skip.reason for skip in made.skips] == [SkipReason.ATTACHMENT_TYPE_UNKNOWN]
+    assert (made.in_order, made.to_change, made.skipped) == (0, 0, 1)
     assert is_set_up(customer, [contact], wanted)
 
 
@@ -77,6 +91,30 @@ def test_outdated_contact_gets_the_address_only(wanted: Wanted, email: str, name
     (change,) = made.changes
     assert (change.action, change.contact) == (Action.UPDATE_CONTACT, contact.id)
     assert (change.before, change.after) == ({"Email": email}, {"Email": UPLOAD})
+
+
+@pytest.mark.parametrize("email", ["facturen@kantoor.example", "jip@kantoor.example"])
+def test_neighbours_of_the_upload_address_are_not_ours(wanted: Wanted, email: str) -> None:
+    """At another host than InvoiceSharing's own, people have addresses too: nobody's is overwritten."""
+    wanted = replace(wanted, upload_address="upload@kantoor.example")
+    customer = make_customer(invoicing_method=2)
+    contact = make_contact(customer, email)
+
+    made = plan([customer], [contact], wanted, today=TODAY)
+
+    reason = SkipReason.HAS_OTHER_INVOICE_CONTACT
+    assert [skip.reason for skip in made.skips] == ([reason] if email.startswith("facturen") else [])
+    assert [change.action for change in made.changes] == ([] if made.skips else [Action.CREATE_CONTACT])
+
+
+def test_old_address_elsewhere_is_not_ours(wanted: Wanted) -> None:
+    """An upload address at another host says nothing about contacts at InvoiceSharing's."""
+    wanted = replace(wanted, upload_address="upload@kantoor.example")
+    customer = make_customer(invoicing_method=2)
+
+    made = plan([customer], [make_contact(customer, "iemand@uploads.is")], wanted, today=TODAY)
+
+    assert [change.action for change in made.changes] == [Action.CREATE_CONTACT]
 
 
 def test_second_contact_of_ours_is_left_alone(wanted: Wanted) -> None:
@@ -174,7 +212,8 @@ def test_our_own_address_is_no_conflict() -> None:
 
 def test_in_order_beats_a_conflict(wanted: Wanted) -> None:
     """A customer that needs nothing is in order, whatever other mailbox it has."""
-    customer = make_customer(invoicing_method=2)
+    wanted = replace(wanted, attachment_type=4097)
+    customer = make_customer(invoicing_method=2, attachment_type=4097)
     contacts = [make_contact(customer, UPLOAD, "a"), make_contact(customer, "factuur@klant.example", "b")]
 
     made = plan([customer], contacts, wanted, today=TODAY)
@@ -355,9 +394,14 @@ def test_any_json_is_a_plan_or_wrong_usage(data: object) -> None:
     assert all(isinstance(read, Plan) for read in plans)
 
 
-def test_steps_count_every_account(wanted: Wanted) -> None:
-    """Each account is done, to do, skipped or in conflict, for the contact and for the invoicing by itself."""
-    ready = make_customer("1", invoicing_method=2)
+@pytest.mark.parametrize(("attachment_type", "done", "skipped"), [(4097, 1, 1), (None, 0, 2)])
+def test_steps_count_every_account(wanted: Wanted, attachment_type: int | None, done: int, skipped: int) -> None:
+    """Each account is done, to do, skipped or in conflict, for the contact and for the invoicing by itself.
+
+    Without a known attachment type the invoicing of no account is done.
+    """
+    wanted = replace(wanted, attachment_type=attachment_type)
+    ready = make_customer("1", invoicing_method=2, attachment_type=4097)
     half = make_customer("2", invoicing_method=1)
     peppol, blocked = make_customer("3", invoicing_method=32), make_customer("4", blocked=True)
     contacts = [make_contact(ready, UPLOAD, "a"), make_contact(half, UPLOAD, "b")]
@@ -371,20 +415,25 @@ def test_steps_count_every_account(wanted: Wanted) -> None:
         (1, "upload_address", 1, 0, 0, 0),
         (2, "contact", 2, 0, 1, 1),
         (3, "kvk", 1, 2, 1, 0),
-        (4, "invoicing", 1, 1, 1, 1),
+        (4, "invoicing", done, 1, skipped, 1),
         (5, "sent", 7, 3, 0, 0),
     ]
 
 
 def test_without_upload_address_nobody_is_set_up(wanted: Wanted) -> None:
-    """An address that is not configured is to do, and a contact without address is not taken for ours."""
-    wanted = replace(wanted, upload_address="")
+    """An address that is not configured is to do, and no contact is taken for ours: none without an address either."""
+    wanted = replace(wanted, upload_address="", contact_name="")
     customer = make_customer(invoicing_method=2)
-    contact = make_contact(customer, "")
+    contact = make_contact(customer, "", "a")
+    mailbox = make_contact(customer, "factuur@", "b")
 
     steps = count_steps(
         [customer], [contact], wanted, today=TODAY, kvk_done=0, kvk_to_do=1, finished=0, open_invoices=0
     )
+    made = plan([customer], [contact], wanted, today=TODAY)
+    beside_mailbox = plan([customer], [contact, mailbox], wanted, today=TODAY)
 
     assert [(step.done, step.to_do) for step in steps[:2]] == [(0, 1), (0, 1)]
+    assert [change.action for change in made.changes] == [Action.CREATE_CONTACT]
+    assert [skip.reason for skip in beside_mailbox.skips] == [SkipReason.HAS_OTHER_INVOICE_CONTACT]
     assert not is_set_up(customer, [contact], wanted)

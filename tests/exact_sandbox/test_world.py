@@ -177,6 +177,16 @@ def test_setup_counts_add_up(world: World) -> None:
     }  # fmt: skip
 
 
+def test_without_an_attachment_type_nobody_is_in_order(world: World) -> None:
+    """Who needs nothing else is skipped for that, whatever the card has; changes stay those of contact and method."""
+    known = expectations.setup(world, DIVISION)
+    unknown = expectations.setup(world, DIVISION, attachment_type=None)
+
+    reasons = {unknown[code].skipped for code, one in known.items() if one.in_order}
+    assert reasons == {"attachment_type_unknown"}
+    assert expectations.setup_summary(unknown)["in_order"] == 0
+
+
 def test_override_brings_the_change_back(world: World) -> None:
     """An overridden reason no longer skips."""
     expected = expectations.setup(world, DIVISION, overrides=["uses_peppol"])

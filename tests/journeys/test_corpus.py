@@ -99,7 +99,9 @@ def text(element: Any, path: str) -> str:
 
 def name(root: Any, role: str) -> str:
     party = f"{role}/cac:Party"
-    return text(root, f"{party}/cac:PartyLegalEntity/cbc:RegistrationName") or text(root, f"{party}/cac:PartyName/cbc:Name")
+    return text(root, f"{party}/cac:PartyLegalEntity/cbc:RegistrationName") or text(
+        root, f"{party}/cac:PartyName/cbc:Name"
+    )
 
 
 def kvk(root: Any, role: str) -> str | None:
@@ -163,7 +165,9 @@ def test_counts_add_up(report: Any) -> None:
 
 def test_what_is_held_or_invalid_says_why(report: Any) -> None:
     """No invoice stops without a reason."""
-    silent = [entry["file"] for entry in report["files"] if entry["outcome"] in {"held", "invalid"} and not entry["reason"]]
+    silent = [
+        entry["file"] for entry in report["files"] if entry["outcome"] in {"held", "invalid"} and not entry["reason"]
+    ]
 
     assert silent == []
 

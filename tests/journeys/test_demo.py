@@ -184,13 +184,9 @@ def test_exact_holds_one_contact_of_ours_where_it_should(sandbox: Sandbox, world
     before = {str(card.code): [one.email for one in card.contacts] for card in world.division(DIVISION).customers}
     plan = expectations.setup(world, DIVISION)
 
-    found = {
-        code: [row["Email"] for row in sandbox.contacts_of(DIVISION, code)].count(address) for code in plan
-    }
+    found = {code: [row["Email"] for row in sandbox.contacts_of(DIVISION, code)].count(address) for code in plan}
 
-    assert found == {
-        code: before[code].count(address) if one.skipped else 1 for code, one in plan.items()
-    }
+    assert found == {code: before[code].count(address) if one.skipped else 1 for code, one in plan.items()}
 
 
 def test_exact_holds_the_invoicing_method_where_it_should(sandbox: Sandbox, world: World) -> None:
@@ -200,9 +196,7 @@ def test_exact_holds_the_invoicing_method_where_it_should(sandbox: Sandbox, worl
 
     found = {row["Code"]: row["InvoicingMethod"] for row in sandbox.accounts(DIVISION) if row["Code"] in plan}
 
-    assert found == {
-        code: before[code] if one.skipped else expectations.E_MAIL for code, one in plan.items()
-    }
+    assert found == {code: before[code] if one.skipped else expectations.E_MAIL for code, one in plan.items()}
 
 
 def test_no_main_contact_is_moved(sandbox: Sandbox) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import stat
 import subprocess
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -68,7 +66,9 @@ def test_kept_mailbox_takes_mail(going_on: tuple[Path, subprocess.Popen[str], st
     config = ("--config", folder / "config.toml")
     first = run_program(*config, "invoices", "list", "--state", "delivered", "--json", folder=folder).json[0]
     (tmp_path / "again.xml").write_bytes(changed_invoice(folder, first["number"]))
-    run_program(*config, "recipients", "add", "--name", "A", "--kvk", "69599084", "--email", "a@b.example", folder=folder)
+    run_program(
+        *config, "recipients", "add", "--name", "A", "--kvk", "69599084", "--email", "a@b.example", folder=folder
+    )
 
     ended = run_program(*config, "ingest", tmp_path / "again.xml", "--json", folder=folder)
 
@@ -103,7 +103,9 @@ def test_sandbox_stops_on_sigterm(going_on: tuple[Path, subprocess.Popen[str], s
 
 def test_kept_settings_are_private(kept: Path) -> None:
     """Settings, key and database of a kept demo are readable by their owner only."""
-    modes = {name: stat.S_IMODE((kept / name).stat().st_mode) for name in ("config.toml", "connector.key", "connector.db")}
+    modes = {
+        name: stat.S_IMODE((kept / name).stat().st_mode) for name in ("config.toml", "connector.key", "connector.db")
+    }
 
     assert modes == dict.fromkeys(modes, 0o600)
 
@@ -127,7 +129,9 @@ def test_summary_says_where_to_look(kept: Path) -> None:
 
 def test_demo_without_keep_leaves_nothing(tmp_path: Path) -> None:
     """Without --keep the demo tidies up after itself."""
-    ended = run_program("demo", "--customers", "1", "--invoices", "0", "--json", folder=tmp_path, env={"TMPDIR": str(tmp_path)})
+    ended = run_program(
+        "demo", "--customers", "1", "--invoices", "0", "--json", folder=tmp_path, env={"TMPDIR": str(tmp_path)}
+    )
 
     assert (ended.code, ended.json["kept"], list(tmp_path.iterdir())) == (0, None, [])
 

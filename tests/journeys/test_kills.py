@@ -106,7 +106,7 @@ def main_contacts(installation: Installation) -> dict[str, Any]:
 def test_killed_setup_is_resumed_without_a_second_contact(
     synced: Installation, lengths: dict[str, float], dice: random.Random, number: int
 ) -> None:
-    """After kills Exact holds what an undisturbed set-up makes: one contact each, no moved main contact, no plan left."""
+    """After kills Exact holds what an undisturbed set-up makes: one contact each, main contacts as before, no plan."""
     wanted = contacts_of_ours(synced) | {
         code: 1 for code, one in setup(synced.world, DIVISION).items() if one.skipped is None
     }

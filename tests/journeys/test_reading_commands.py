@@ -129,10 +129,10 @@ def test_audit_csv_has_the_fixed_columns(stored: Path) -> None:
         reader = csv.DictReader(file)
         rows = list(reader)
 
-    assert list(reader.fieldnames or []) == (
+    assert ",".join(reader.fieldnames or []) == (
         "division,customer_code,customer_name,country,postcode,city,kvk,status,detail,proposal,"
         "last_invoice_date,invoices_12m,amount_12m,new_kvk"
-    ).split(",")
+    )
     assert {row["new_kvk"] for row in rows} == {""}
 
 
@@ -172,8 +172,8 @@ def test_list_entry_has_the_shape_of_the_contract(listed: Any) -> None:
     """An entry has the keys of interfaces.md; a delivered one its delivery."""
     entry = next(entry for entry in listed if entry["state"] == "delivered")
 
-    assert entry.keys() >= set(
-        "id division origin number type issue_date seller buyer currency payable_amount state reason xml pdf".split()
+    assert " ".join(entry).startswith(
+        "id division origin number type issue_date seller buyer currency payable_amount state reason xml pdf"
     )
     assert [{**delivery, "address": ""} for delivery in entry["deliveries"]] == [
         {"channel": "email", "address": "", "state": "delivered", "attempts": 1, "last_error": None}

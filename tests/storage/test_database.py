@@ -191,20 +191,18 @@ def test_reading_cannot_write(database: Database) -> None:
 def test_reading_sees_one_state(database: Database) -> None:
     """What others commit meanwhile is not seen before the next session."""
     with database.transaction() as session:
-        budgets.save(session, 1, {"day": 1})
+        learned.save(session, 1, "day", 1)
 
     with database.reading() as session:
-        before = budgets.read(session, 1)
+        before = learned.read(session, 1, "day")
         with database.transaction() as other:
-            budgets.save(other, 1, {"day": 2})
-            budgets.save(other, 2, {"day": 2})
-        meanwhile = budgets.read(session, 1), budgets.read(session, 2)
+            learned.save(other, 1, "day", 2)
+            learned.save(other, 2, "day", 2)
+        meanwhile = learned.read(session, 1, "day"), learned.read(session, 2, "day")
     with database.reading() as session:
-        after = budgets.read(session, 1)
+        after = learned.read(session, 1, "day")
 
-    assert before == {"day": 1}
-    assert meanwhile == ({"day": 1}, None)
-    assert after == {"day": 2}
+    assert (before, meanwhile, after) == (1, (1, None), 2)
 
 
 def test_locked_file_is_busy(tmp_path: Path) -> None:

@@ -219,6 +219,7 @@ def test_reading_is_kept(database: Database, full: ReceivedInvoice) -> None:
             format="nlcius",
             findings=full.findings,
             customer_id=full.customer_id,
+            seller_key=full.seller_key,
             currency="EUR",
             payable=full.payable,
             now=NOON,

@@ -75,13 +75,13 @@ def test_undo_is_a_run_of_its_own(database: Database, run: SetupRun) -> None:
         assert journal.get_run(session, "run_none") is None
 
 
-def test_set_up_since_is_the_last_change_that_stands(database: Database, run: SetupRun) -> None:
-    """Only done steps of contact and invoicing count, the latest of each customer, and none that was taken back."""
+def test_set_up_since_is_the_first_change_that_stands(database: Database, run: SetupRun) -> None:
+    """Only done steps of contact and invoicing count, the first of each customer, and none that was taken back."""
     steps = [
-        ("c-1", "create_contact", StepState.DONE, 1),
-        ("c-1", "set_invoicing", StepState.DONE, 2),
-        ("c-1", "set_kvk", StepState.DONE, 3),
-        ("c-1", "set_invoicing", StepState.FAILED, 4),
+        ("c-1", "set_kvk", StepState.DONE, 1),
+        ("c-1", "set_invoicing", StepState.FAILED, 2),
+        ("c-1", "create_contact", StepState.DONE, 3),
+        ("c-1", "set_invoicing", StepState.DONE, 4),
         ("c-2", "update_contact", StepState.DONE, 5),
         ("c-3", "set_kvk", StepState.DONE, 6),
         ("c-4", "create_contact", StepState.DONE, 7),
@@ -105,7 +105,7 @@ def test_set_up_since_is_the_last_change_that_stands(database: Database, run: Se
         add(elsewhere, "c-9", "set_invoicing", StepState.DONE, 9)
 
         assert journal.set_up_since(session, CODE) == {
-            "c-1": NOON + timedelta(minutes=2),
+            "c-1": NOON + timedelta(minutes=3),
             "c-2": NOON + timedelta(minutes=5),
         }
 

@@ -35,7 +35,7 @@ from connector.usecases.handling import Handling
 from connector.usecases.ingest_paths import FileOutcome, ingest_paths
 from connector.usecases.plan_setup import plan_setup
 from connector.usecases.run_once import route_received, take_and_route, tally
-from connector.usecases.sync_division import SyncReport, sync_division
+from connector.usecases.sync_division import SyncReport, sync_cards, sync_division
 from connector.usecases.undo_setup import undo_setup, undoable_steps
 
 TODAY = date(2026, 11, 2)
@@ -198,6 +198,10 @@ class Office:
         code = self.division.code
         steps = undoable_steps(self.database, [code], **options)[code]
         return undo_setup(self.database, self.client, code, steps=steps, clock=self.clock)
+
+    def refresh(self, division: PinnedDivision) -> None:
+        """Read a division's cards anew, as retrying an invoice does."""
+        sync_cards(self.database, self.wiring.exact(division), division.code, clock=self.clock)
 
     # Invoices
 

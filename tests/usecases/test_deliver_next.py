@@ -41,7 +41,8 @@ def release(office: Office, stored: ReceivedInvoice, to: str | None = None, **ch
 
 
 def retry(office: Office, stored: ReceivedInvoice, **changes: object) -> ReceivedInvoice:
-    return retry_invoice(office.database, stored.id, office.handling(**changes), clock=office.clock)
+    handling = office.handling(**changes)
+    return retry_invoice(office.database, stored.id, handling, refresh=office.refresh, clock=office.clock)
 
 
 @pytest.mark.parametrize(
@@ -344,7 +345,7 @@ def test_unknown_invoice(office: Office) -> None:
     with pytest.raises(NothingFound):
         settle_delivered(office.database, "inv_0", clock=office.clock)
     with pytest.raises(NothingFound):
-        retry_invoice(office.database, "inv_0", office.handling(), clock=office.clock)
+        retry_invoice(office.database, "inv_0", office.handling(), refresh=office.refresh, clock=office.clock)
     with pytest.raises(NothingFound):
         release_invoice(office.database, "inv_0", office.handling(), clock=office.clock)
 

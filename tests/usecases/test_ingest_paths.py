@@ -20,6 +20,7 @@ from connector.storage.invoices import InvoiceState
 from .office import DIVISION, START, Office, OpenOffice
 
 PDF = b"%PDF-1.4\n% an invoice\n%%EOF\n"
+BROKEN = b"<?xml version='1.0'?><Invoice xmlns='urn:oasis:names:specification:ubl:schema:xsd:Invoice-2'><cbc"
 OTHER_PDF = b"%PDF-1.4\n% something else\n%%EOF\n"
 
 
@@ -183,8 +184,7 @@ def test_files_without_an_invoice(office: Office, tmp_path: Path) -> None:
 
 def test_unreadable_xml_is_invalid_and_told_when_it_came_to_our_address(office: Office, tmp_path: Path) -> None:
     """An XML that breaks off is kept as invalid; at a division's upload address its sender is told once."""
-    broken = b"<?xml version='1.0'?><Invoice xmlns='urn:oasis:names:specification:ubl:schema:xsd:Invoice-2'><cbc"
-    path = make_mail(tmp_path / "a.eml", {"a.xml": broken}, message_id="<1@klant.example>")
+    path = make_mail(tmp_path / "a.eml", {"a.xml": BROKEN}, message_id="<1@klant.example>")
 
     office.ingest(path)
     office.deliver()
@@ -192,6 +192,17 @@ def test_unreadable_xml_is_invalid_and_told_when_it_came_to_our_address(office: 
     stored = office.all_invoices()[0]
     assert (stored.state, stored.reason, stored.division) == (InvoiceState.INVALID, "unreadable", DIVISION)
     assert len(office.notices()) == 1
+
+
+def test_deliver_none_tells_nobody(office: Office, tmp_path: Path) -> None:
+    """With deliver = none not even the sender of an unreadable invoice gets a notice."""
+    path = make_mail(tmp_path / "a.eml", {"a.xml": BROKEN}, message_id="<1@klant.example>")
+
+    office.ingest(path, deliver="none")
+    office.deliver(deliver="none")
+
+    assert office.all_invoices()[0].reason == "unreadable"
+    assert office.mailbox.messages() == []
 
 
 def test_missing_path_stores_nothing(office: Office, xmls: list[bytes], tmp_path: Path) -> None:

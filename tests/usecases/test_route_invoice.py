@@ -381,7 +381,8 @@ def test_held_invoice_that_came_by_mail_meanwhile_is_a_repeat(office: Office, tm
     office.ingest(tmp_path / "mailed.xml")
     office.deliver()
 
-    again = retry_invoice(office.database, office.invoice(number).id, office.handling(), clock=office.clock)
+    held = office.invoice(number)
+    again = retry_invoice(office.database, held.id, office.handling(), refresh=office.refresh, clock=office.clock)
     office.deliver()
 
     assert again.state is InvoiceState.DUPLICATE

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from connector.errors import Busy, RightsMissing
+from connector.errors import Busy, ExactUnavailable, RightsMissing
+from connector.exact.client import ExactClient
 from connector.storage.invoices import InvoiceState
 from connector.usecases.ownership import Lease
 from connector.usecases.run_once import PassReport, run_once
@@ -89,6 +90,25 @@ def test_division_that_fails_keeps_nothing_back(office: Office) -> None:
 
     assert isinstance(report.syncs[0].error, RightsMissing)
     assert {stored.division for stored in office.all_invoices()} == {OTHER}
+    assert report.tally["delivered"] > 0
+
+
+def test_invoice_waits_for_its_files(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that cannot be fetched now may be the invoice's XML: nothing is sent in its place, and a later pass has it."""
+
+    def away(client: ExactClient, url: str) -> bytes:
+        raise ExactUnavailable("Exact cannot be reached")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ExactClient, "download", away)
+        run(office)
+    sent_without = [mail.message["Subject"] for mail in office.mails()]
+    office.clock.forward(days=1)
+
+    report = run(office)
+
+    with_files = {str(d.invoice.number) for each in office.world.divisions for d in each.documents if d.attachments}
+    assert not [subject for subject in sent_without if any(number in subject for number in with_files)]
     assert report.tally["delivered"] > 0
 
 

@@ -1,0 +1,136 @@
+"""What commands say, and before what."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from connector import demo
+from connector.cli.terminal import show_error
+from connector.errors import DeliveryDeferred, NothingFound, SandboxFailed
+from connector.exact_sandbox.mailbox import Mailbox
+from connector.storage.tokens import TokenPair, accept_pair
+from connector.storage.vault import Vault
+
+from .conftest import NOON, Office
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_output_is_utf_8_whatever_the_code_page(office: Office, encoding: str) -> None:
+    """An arrow, and letters that a code page lacks, do not end a command."""
+    ended = office.run("kvk", "check", "5807003", "Żółw", env={"PYTHONIOENCODING": encoding})
+
+    assert ended.returncode == 5
+    assert "→ 05807003" in ended.stdout.decode()
+    assert "Żółw" in ended.stdout.decode()
+
+
+def test_half_a_character_is_written_out(office: Office) -> None:
+    """A name that no encoding can hold is shown in ASCII, in JSON as JSON writes it."""
+    ended = office.run("kvk", "check", "--json", "a\udcff")
+
+    assert b"a\\udcff" in ended.stdout
+    assert json.loads(ended.stdout)[0]["input"] == "a\udcff"
+
+
+def test_table_is_not_for_a_file(office: Office) -> None:
+    """Words that do not go together are refused before settings or database are looked at."""
+    ended = office.run("--config", "none.toml", "audit", "kvk", "--output", "report.txt")
+
+    assert ended.returncode == 2
+    assert ended.stderr.decode().splitlines()[0] == "error: a table is for the screen"
+
+
+def test_each_error_names_its_division(office: Office) -> None:
+    """With several divisions every error line says of which one it is; with one that goes without saying."""
+    for code in (1, 2):
+        office.pin(code)
+
+    both, one = office.run("sync"), office.run("sync", "--division", "2")
+
+    def errors(stderr: bytes) -> list[str]:
+        return [line for line in stderr.decode().splitlines() if line.startswith("error: ")]
+
+    assert [line.split(": ")[1] for line in errors(both.stderr)] == ["division 1", "division 2"]
+    (line,) = errors(one.stderr)
+    assert not line.startswith("error: division 2")
+    assert both.returncode == one.returncode != 0
+
+
+@pytest.mark.parametrize("words", [("setup", "plan"), ("setup", "apply", "--yes")])
+def test_setup_says_that_it_knows_nothing_yet(office: Office, words: tuple[str, ...]) -> None:
+    """A plan without a sync is empty for want of customers, not because all is done."""
+    office.pin(1)
+
+    ended = office.run(*words)
+
+    assert ended.returncode == 0, ended.stderr
+    assert "division 1 was never synced; run `connector sync` first" in ended.stderr.decode()
+
+
+def test_lost_key_is_not_replaced_under_tokens(office: Office) -> None:
+    """A new key would make the stored tokens unreadable for good: the old one has to come back."""
+    key_file = office.folder / "connector.key"
+    key = key_file.read_text(encoding="utf-8")
+    pair = TokenPair(access_token="a", refresh_token="r", issued_at=NOON, expires_in=600)
+    with office.database.transaction() as session:
+        accept_pair(session, Vault([key]), office.connection.id, pair=pair, now=NOON)
+    key_file.unlink()
+
+    ended = office.run("init")
+
+    error, hint = ended.stderr.decode().splitlines()
+    assert ended.returncode == 2
+    assert "the database holds tokens that only the old key opens" in error
+    assert "put the old key file back" in hint
+    assert not key_file.exists()
+
+
+def test_lost_key_without_tokens_is_made_anew(office: Office) -> None:
+    """Nothing is lost where nothing was sealed."""
+    key_file = office.folder / "connector.key"
+    key_file.unlink()
+
+    ended = office.run("init")
+
+    assert ended.returncode == 0
+    assert key_file.exists()
+
+
+def test_mailbox_that_cannot_start_is_the_sandboxs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What keeps sandbox or mailbox from starting is told as that."""
+
+    def fail(self: Mailbox) -> None:
+        raise OSError("address in use")
+
+    monkeypatch.setattr(Mailbox, "__enter__", fail)
+
+    with pytest.raises(SandboxFailed, match="address in use"):
+        run(tmp_path / "demo")
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), RuntimeError("something else"), NothingFound("no customer")])
+def test_later_trouble_is_not_the_sandboxs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Once both run, an error is what it says it is."""
+
+    def fail(*anything: object) -> None:
+        raise error
+
+    monkeypatch.setattr(demo, "_write_settings", fail)
+
+    with pytest.raises(type(error)) as caught:
+        run(tmp_path / "demo")
+
+    assert caught.value is error
+
+
+def run(folder: Path) -> None:
+    """The smallest demo there is."""
+    demo.run_demo(folder, customers=1, invoices=0, seed=1, language="en", progress=lambda *anything: None)
+
+
+def test_long_errors_are_told_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    """An error is one line, however long, without control characters, and names its part first."""
+    show_error(DeliveryDeferred("451 " + "x" * 300 + "\r\n\x1b[31mlater"), part="division 7")
+
+    assert capsys.readouterr().err == "error: division 7: 451 " + "x" * 300 + " [31mlater\n"
