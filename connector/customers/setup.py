@@ -430,21 +430,26 @@ def require_wanted(plan: Plan, wanted: Wanted) -> None:
         WrongUsage: Another upload address, method, attachment type or name, or a KvK number that is none.
     """
     for change in plan.changes:
-        allowed: Mapping[str, object] = {
-            Action.CREATE_CONTACT: {**_contact_names(wanted), "Email": wanted.upload_address},
-            Action.UPDATE_CONTACT: {"Email": wanted.upload_address},
-            Action.SET_INVOICING: {
-                "InvoicingMethod": wanted.invoicing_method,
-                "InvoiceAttachmentType": wanted.attachment_type,
-            },
-            Action.SET_KVK: {"ChamberOfCommerce": check_kvk(str(change.after.get("ChamberOfCommerce", ""))).number},
-        }[change.action]
+        allowed = _allowed(change, wanted)
         wrong = [name for name, value in change.after.items() if value is None or allowed.get(name) != value]
         if wrong or not change.after:
             place = f"customer {change.customer.code}, {change.action.value}: {', '.join(wrong) or 'nothing to set'}"
             raise WrongUsage(
                 f"the plan is not what division {plan.division} has in the settings ({place})", hint=_MAKE_A_NEW_ONE
             )
+
+
+def _allowed(change: Change, wanted: Wanted) -> Mapping[str, object]:
+    """The values that a change may write, by Exact's field names."""
+    match change.action:
+        case Action.CREATE_CONTACT:
+            return {**_contact_names(wanted), "Email": wanted.upload_address}
+        case Action.UPDATE_CONTACT:
+            return {"Email": wanted.upload_address}
+        case Action.SET_INVOICING:
+            return {"InvoicingMethod": wanted.invoicing_method, "InvoiceAttachmentType": wanted.attachment_type}
+        case Action.SET_KVK:
+            return {"ChamberOfCommerce": check_kvk(str(change.after.get("ChamberOfCommerce", ""))).number}
 
 
 def _contact_names(wanted: Wanted) -> dict[str, str]:

@@ -16,6 +16,8 @@ POLICY = SMTP.clone(cte_type="7bit")
 """CRLF line ends and nothing but ASCII, so that any mail server takes it unchanged."""
 _UNFIT = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode categories that end a header or break it: control characters, lone surrogates, line and paragraph ends."""
+_LONGEST = 250
+"""Characters of a subject or file name: nobody reads more, and the email package takes minutes over endless ones."""
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 """A dot-atom on both sides (RFC 5322 3.6.4), of characters that no server touches."""
 
@@ -58,8 +60,11 @@ def around(claimed: Claimed, *, from_address: str) -> EmailMessage:
 def _literal(text: str) -> str:
     """Keep the email package from decoding what looks like an encoded word (RFC 2047).
 
-    It would turn ``=?utf-8?q?=0D=0ABcc:_x=40y.example?=`` in an invoice number into a header of its own.
+    It would turn ``=?utf-8?q?=0D=0ABcc:_x=40y.example?=`` in an invoice number into a header of its own. Of a text
+    that is too long the middle is left out, so that a file name keeps its extension.
     """
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST - 21]}…{text[-20:]}"
     return text.replace("=?", "= ?")
 
 

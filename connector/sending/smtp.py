@@ -36,8 +36,8 @@ class SmtpChannel:
         security: none, starttls or tls; none only suits a server on this machine, which the settings see to.
         username: Empty for a server that asks for none.
         timeout_seconds: For each step and each 64 KB of the body, not for the whole.
-        body_timeout_seconds: For the body without its end mark; with the steps it has to stay below the lease of
-            a delivery (15 minutes), or another process takes it for lost while it is still on its way.
+        in_all_seconds: From the beginning to the end mark. With what may follow it stays below the lease of a
+            delivery (15 minutes), or another process would take it for lost while it is on its way.
 
     Raises:
         InvalidSetting: No mail can have this sender.
@@ -52,7 +52,7 @@ class SmtpChannel:
         password: str,
         from_address: str,
         timeout_seconds: float = 60,
-        body_timeout_seconds: float = 480,
+        in_all_seconds: float = 720,
     ) -> None:
         if not valid_address(from_address):
             raise InvalidSetting(
@@ -66,17 +66,18 @@ class SmtpChannel:
         self._password = password
         self._from_address = from_address
         self._timeout_seconds = timeout_seconds
-        self._body_timeout_seconds = body_timeout_seconds
+        self._in_all_seconds = in_all_seconds
 
     def send(self, claimed: Claimed, *, before_body: Callable[[], None]) -> None:
         """Hand one mail to the server; see `Channel.send`. A notice leaves with an empty envelope sender."""
+        deadline = time.monotonic() + self._in_all_seconds
         body = _body(claimed, self._from_address)
         sender = "" if claimed.kind is Kind.NOTICE else self._from_address
         with self._session() as server:
             _envelope(server, sender, claimed.address, len(body))
             before_body()
             with _before_end("send the whole mail"):
-                _transmit(server, body, within_seconds=self._body_timeout_seconds)
+                _transmit(server, body, deadline)
             _end(server)
 
     @contextmanager
@@ -110,7 +111,7 @@ class SmtpChannel:
 
 
 def _body(claimed: Claimed, from_address: str) -> bytes:
-    """Give the mail as it goes over the line: lines with CRLF, a dot in front of a dot, no end mark (RFC 5321 4.5.2)."""
+    """Give the mail as it goes over the line: CRLF lines, a dot in front of a dot, no end mark (RFC 5321 4.5.2)."""
     try:
         plain = around(claimed, from_address=from_address).as_bytes(policy=POLICY)
     except ValueError as error:  # what EmailMessage refuses in a header
@@ -128,11 +129,10 @@ def _envelope(server: smtplib.SMTP, sender: str, recipient: str, size: int) -> N
         _check(*server.docmd("DATA"), taken=(354,))
 
 
-def _transmit(server: smtplib.SMTP, body: bytes, *, within_seconds: float) -> None:
-    """Send the body in pieces, each with a timeout of its own."""
+def _transmit(server: smtplib.SMTP, body: bytes, deadline: float) -> None:
+    """Send the body in pieces, each with a timeout of its own, until the monotonic clock reaches the deadline."""
     assert server.sock is not None
     server.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNDERWAY)
-    deadline = time.monotonic() + within_seconds
     for start in range(0, len(body), _CHUNK):
         if time.monotonic() >= deadline:
             raise TimeoutError

@@ -1,5 +1,6 @@
 """checks: each rule fires on an invoice that breaks just that, and on no other."""
 
+from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -8,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.errors import WrongUsage
+from connector.ingest import checks
 from connector.ingest.checks import RULES, check_invoice, round_2
+from connector.ingest.findings import MOST_IN_ALL, MOST_PER_RULE, Findings
 from connector.ingest.ubl import read_invoice
-from connector.invoice import Severity
+from connector.invoice import Finding, Severity
 
 Sample = Callable[[str], bytes]
 
@@ -115,6 +118,68 @@ def test_rules_are_told_in_both_languages() -> None:
     """Every rule has a place of its own in the table and a sentence in Dutch and English."""
     assert len({(rule.id, rule.formats) for rule in RULES}) == len(RULES)
     assert all(rule.english and rule.dutch and rule.english != rule.dutch for rule in RULES)
+
+
+UBL = "urn:oasis:names:specification:ubl:schema:xsd:"
+OPENING = (
+    f'<Invoice xmlns="{UBL}Invoice-2" xmlns:cac="{UBL}CommonAggregateComponents-2" '
+    f'xmlns:cbc="{UBL}CommonBasicComponents-2"><cbc:CustomizationID>urn:cen.eu:en16931:2017</cbc:CustomizationID>'
+).encode()
+
+
+def test_findings_are_bounded_and_fatality_is_not_lost() -> None:
+    """At most a hundred of a rule and five hundred in all, the fatal ones first; the rest is one fatal sum."""
+    xml = OPENING + b"<cac:InvoiceLine/>" * 10_000 + b"</Invoice>"
+
+    *listed, more = check_invoice(read_invoice(xml))
+
+    assert len(listed) == MOST_IN_ALL
+    assert max(Counter(finding.rule for finding in listed).values()) == MOST_PER_RULE
+    assert (more.rule, more.severity) == ("CON-MORE", Severity.FATAL)
+    assert int(more.message_en.split()[0]) + len(listed) > 60_000
+
+
+def test_fatal_finding_is_listed_behind_any_number_of_warnings() -> None:
+    """Where not all can be listed, warnings make room."""
+    found = Findings()
+    for rule in range(10):
+        for _ in range(MOST_PER_RULE + 7):
+            found.add(made(f"W{rule}", Severity.WARNING))
+    found.add(made("F", Severity.FATAL))
+
+    first, *_, more = found.listed()
+
+    assert (first.rule, more.severity) == ("F", Severity.WARNING)
+    assert more.message_en.startswith("571 more findings")
+
+
+def made(rule: str, severity: Severity) -> Finding:
+    return Finding(rule=rule, severity=severity, path="", message_en="x", message_nl="y")
+
+
+def test_rows_of_the_breakdown_are_not_compared_with_every_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines are summed once by rate: the numbers read grow with lines plus rows, not with their product."""
+    tax = b"<cac:TaxScheme><cbc:ID>VAT</cbc:ID></cac:TaxScheme>"
+    line = b"<cac:InvoiceLine><cac:Item><cac:ClassifiedTaxCategory><cbc:ID>S</cbc:ID><cbc:Percent>21</cbc:Percent>"
+    line += b"</cac:ClassifiedTaxCategory></cac:Item></cac:InvoiceLine>"
+    row = b"<cac:TaxSubtotal><cac:TaxCategory><cbc:ID>S</cbc:ID><cbc:Percent>21</cbc:Percent>" + tax
+    row += b"</cac:TaxCategory></cac:TaxSubtotal>"
+    reading = read_invoice(OPENING + line * 300 + b"<cac:TaxTotal>" + row * 300 + b"</cac:TaxTotal></Invoice>")
+    compared = 0
+
+    class Rate(Decimal):
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return super().__eq__(other)
+
+        __hash__ = Decimal.__hash__
+
+    monkeypatch.setattr(checks, "parse_decimal", lambda text: Rate(text) if text else None)
+
+    check_invoice(reading)
+
+    assert 0 < compared < 20 * (300 + 300)
 
 
 @given(st.integers(-(10**9), 10**9))

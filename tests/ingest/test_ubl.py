@@ -1,5 +1,7 @@
 """ubl: what invoices of every flavour say, and what hostile bytes get as an answer."""
 
+import gc
+import tracemalloc
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -7,9 +9,21 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lxml import etree
 
 from connector.errors import InvoiceUnreadable, NotAnInvoice
-from connector.ingest.ubl import Reading, parse_date, parse_decimal, read_invoice
+from connector.ingest import ubl
+from connector.ingest.checks import check_invoice
+from connector.ingest.tree import Node
+from connector.ingest.ubl import (
+    LONGEST_IDENTIFIER,
+    MOST_IDENTIFIERS,
+    MOST_LINES,
+    Reading,
+    parse_date,
+    parse_decimal,
+    read_invoice,
+)
 from connector.invoice import Identifier, InvoiceType, Severity
 
 from .conftest import SAMPLES
@@ -180,9 +194,12 @@ BOMB = b"<!DOCTYPE x [" + b"".join(b'<!ENTITY e%d "%s">' % (n, b"&e%d;" % (n - 1
 @pytest.mark.parametrize(
     ("xml", "code"),
     [
-        (b"", "NOT-WELL-FORMED"),
-        (b"geen xml", "NOT-WELL-FORMED"),
+        (ROOT, "NOT-WELL-FORMED"),
         (ROOT + b">", "NOT-WELL-FORMED"),
+        (b"<Invoice><ID>1</ID>", "NOT-WELL-FORMED"),
+        (b'<?xml version="1.0"?><in:CreditNote\n', "NOT-WELL-FORMED"),
+        (("\ufeff" + ROOT.decode() + "><x>").encode("utf-16-le"), "NOT-WELL-FORMED"),
+        (ROOT.decode().encode("utf-16-be"), "NOT-WELL-FORMED"),
         (ROOT + b">\x00</Invoice>", "NOT-WELL-FORMED"),
         (BOMB + ROOT + b">&e11;</Invoice>", "DTD"),
         (b'<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]>' + ROOT + b">&f;</Invoice>", "DTD"),
@@ -191,7 +208,8 @@ BOMB = b"<!DOCTYPE x [" + b"".join(b'<!ENTITY e%d "%s">' % (n, b"&e%d;" % (n - 1
         (ROOT + b">" + b"<a>" * 150 + b"</a>" * 150 + b"</Invoice>", "TOO-DEEP"),
         (ROOT + b">" + b"<a>" * 100_000, "TOO-DEEP"),
         (ROOT + b">" + b"x" * 11_000_000 + b"</Invoice>", "TOO-LARGE"),
-        (b" " * (26 * 1024 * 1024), "TOO-LARGE"),
+        (ROOT + b">" + b" " * (26 * 1024 * 1024), "TOO-LARGE"),
+        (b"<!DOCTYPE html><html><br></html>", "DTD"),
         (b'<?xml version="1.0" encoding="UTF-8"?>' + ROOT + b">\xff\xfe</Invoice>", "ENCODING"),
         (b'<?xml version="1.0" encoding="klingon"?>' + ROOT + b"/>", "ENCODING"),
         (ROOT + b"/>", "EMPTY"),
@@ -220,6 +238,130 @@ def test_other_documents_are_named(xml: bytes, words: str) -> None:
     """XML that is no UBL invoice is told apart from broken XML."""
     with pytest.raises(NotAnInvoice, match=words.replace("(", r"\(").replace(")", r"\)")):
         read_invoice(xml)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"geen xml",
+        b"<",
+        b"<html><br></html>",
+        b"<Order><ID>Invoice</Order>",
+        b"<InvoiceX><CreditNotes>",
+        b"%PDF-1.7",
+        "<Order>".encode("utf-16"),
+        b" " * (26 * 1024 * 1024),
+        b"x" * 70_000 + ROOT,
+        b"<a>" * 200 + b"</a>" * 200,
+    ],
+)
+def test_what_cannot_be_read_and_looks_like_no_invoice_is_none(content: bytes) -> None:
+    """Only what has the mark of UBL in its first 64 KB is told to somebody as an invoice that is broken."""
+    with pytest.raises(NotAnInvoice, match="no XML that can be read"):
+        read_invoice(content)
+
+
+ALL = CBC + b' xmlns:cac="urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2"'
+
+
+def test_number_of_lines_is_bounded() -> None:
+    """Fifty thousand lines are read, one more is refused."""
+    line = b"<cac:InvoiceLine/>"
+
+    reading = read_invoice(ROOT + ALL + b">" + line * MOST_LINES + b"</Invoice>")
+
+    assert len(reading.invoice.lines) == MOST_LINES
+    with pytest.raises(InvoiceUnreadable, match="50000 lines") as caught:
+        read_invoice(ROOT + ALL + b">" + line * (MOST_LINES + 1) + b"</Invoice>")
+    assert caught.value.code == "TOO-LARGE"
+
+
+@pytest.mark.parametrize("piece", [b"<x/>", b'<x y="" z=""/>'])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp037"])
+def test_parsing_stops_at_too_many_elements(monkeypatch: pytest.MonkeyPatch, piece: bytes, encoding: str) -> None:
+    """Elements and attributes are counted while they come in, whatever the encoding, and not after all were built."""
+    fed: list[int] = []
+
+    class Parser(etree.XMLPullParser[etree._Element]):
+        def feed(self, data: bytes | str) -> None:
+            fed.append(len(data))
+            super().feed(data)
+
+    monkeypatch.setattr(ubl, "MOST_ELEMENTS", 30_000)
+    monkeypatch.setattr(etree, "XMLPullParser", Parser)
+    text = f'<?xml version="1.0" encoding="{encoding}"?>{ROOT.decode()}>{piece.decode() * 400_000}</Invoice>'
+
+    with pytest.raises((InvoiceUnreadable, NotAnInvoice)):
+        read_invoice(text.encode(encoding))
+
+    assert sum(fed) <= 30_000 * 2 * len(piece) + 2 * 65_536
+
+
+def test_reading_keeps_no_tree(sample: Sample) -> None:
+    """What stays in memory after reading is the invoice: no element of lxml's tree hangs on it."""
+    reading = read_invoice(sample("nlcius-invoice"))
+
+    seen: set[int] = set()
+    waiting: list[object] = [reading]
+    while waiting:
+        each = waiting.pop()
+        assert not isinstance(each, (etree._Element, Node))
+        if id(each) not in seen and not isinstance(each, type):
+            seen.add(id(each))
+            waiting += gc.get_referents(each)
+
+
+def test_large_invoices_take_little_memory(sample: Sample) -> None:
+    """Python's part of reading and checking is below 7 times the file; lxml's tree comes to as much again."""
+    xml = sample("nlcius-invoice")
+    end = xml.index(b"</cac:InvoiceLine>") + len(b"</cac:InvoiceLine>")
+    line = xml[xml.index(b"<cac:InvoiceLine>") : end]
+    xml = xml[:end] + line * 3000 + xml[end:]
+    tracemalloc.start()
+    try:
+        check_invoice(read_invoice(xml))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 7 * len(xml)
+
+
+def test_doubts_are_bounded() -> None:
+    """A hundred findings of a rule are listed, the others counted."""
+    date = b"<cac:PaymentMeans><cbc:PaymentDueDate>gisteren</cbc:PaymentDueDate></cac:PaymentMeans>"
+
+    findings = read_invoice(ROOT + ALL + b">" + date * 5000 + b"</Invoice>").findings
+
+    assert [finding.rule for finding in findings] == ["CON-DATE"] * 100 + ["CON-MORE"]
+    assert findings[99].path == "/Invoice/cac:PaymentMeans[100]/cbc:PaymentDueDate"
+    assert findings[-1].message_en == "4900 more findings are not listed: 4900 x CON-DATE"
+
+
+def test_endless_numbers_are_not_made_comparable(sample: Sample) -> None:
+    """A party's number of a megabyte is told and does not count; an invoice number so long is fatal."""
+    good = sample("nlcius-invoice")
+    buyer = good.replace(b'schemeID="0106">76543210', b'schemeID="0106">' + b"nr " * 300_000)
+    number = good.replace(b">2026-0042<", b">" + b"9" * 300 + b"<", 1)
+
+    by_buyer, by_number = read_invoice(buyer), read_invoice(number)
+
+    assert by_buyer.invoice.buyer.kvk is None
+    assert {(f.rule, f.severity) for f in by_buyer.findings} == {("CON-LONG", Severity.WARNING)}
+    assert len(by_number.invoice.number) == LONGEST_IDENTIFIER
+    assert [(f.rule, f.severity) for f in by_number.findings] == [("CON-LONG", Severity.FATAL)]
+
+
+def test_numbers_of_a_party_are_bounded(sample: Sample) -> None:
+    """The first hundred are compared, the others left."""
+    party = b'<cac:PartyIdentification><cbc:ID schemeID="X">%d</cbc:ID></cac:PartyIdentification>'
+    place = b"<cac:PartyName>"
+    many = b"".join(party % n for n in range(5000)) + place
+
+    seller = read_invoice(sample("si-ubl-1.2-invoice").replace(place, many)).invoice.seller
+
+    assert 50 < len(seller.identifiers) <= MOST_IDENTIFIERS
 
 
 def answer(xml: bytes) -> bool:

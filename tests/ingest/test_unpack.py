@@ -3,13 +3,16 @@
 import io
 import time
 import zipfile
+import zlib
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.ingest.unpack import LARGEST_FILE, MOST_FILES, RawFile, Unpacked, clean_name, pair, unpack
+from connector.ingest import unpack as unpack_module
+from connector.ingest.unpack import LARGEST_FILE, MEGABYTE, MOST_FILES, RawFile, Unpacked, clean_name, pair, unpack
 
 XML = b"<Invoice/>"
 PDF = b"%PDF-1.4 made up"
@@ -163,6 +166,102 @@ def test_mails_made_to_exhaust_are_refused(mail: bytes) -> None:
 
     assert unpacked.trouble
     assert time.monotonic() - began < 20
+
+
+@pytest.fixture
+def inflated(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of all that zlib inflates."""
+    sizes: list[int] = []
+    make = zlib.decompressobj
+
+    class Counting:
+        def __init__(self, *args: int) -> None:
+            self._real = make(*args)
+
+        def decompress(self, *args: Any) -> bytes:
+            content = self._real.decompress(*args)
+            sizes.append(len(content))
+            return content
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._real, name)
+
+    monkeypatch.setattr(zlib, "decompressobj", Counting)
+    return sizes
+
+
+def patched(archive: bytes, offset: int, value: int) -> bytes:
+    """The archive with a number of four bytes changed in each entry of its directory."""
+    content = bytearray(archive)
+    entry = content.find(b"PK\x01\x02")
+    while entry >= 0:
+        content[entry + offset : entry + offset + 4] = value.to_bytes(4, "little")
+        entry = content.find(b"PK\x01\x02", entry + 4)
+    return bytes(content)
+
+
+def test_zip_too_deep_is_not_inflated(inflated: list[int]) -> None:
+    """What would not be opened is recognised by its first bytes."""
+    deepest = zip_with(*((f"{n}.zip", b"PK\x03\x04" + bytes(MEGABYTE - 4)) for n in range(30)))
+
+    unpacked = unpack("a.zip", zip_with(("b.zip", deepest)))
+
+    assert unpacked.files == ()
+    assert len(unpacked.trouble) == 30
+    assert sum(inflated) < len(deepest) + 30 * 4096 + 1
+
+
+def test_size_that_lies_is_all_that_is_inflated(inflated: list[int]) -> None:
+    """A member is inflated up to the size that its zip says and no further."""
+    archive = zip_with(*((f"{n}.xml", b"<" + b" " * 2 * MEGABYTE) for n in range(20)))
+
+    unpacked = unpack("a.zip", patched(archive, 24, 10))
+
+    assert unpacked.files == ()
+    assert sum(inflated) <= 20 * 2 * 4096
+
+
+def test_what_is_thrown_away_counts(monkeypatch: pytest.MonkeyPatch, inflated: list[int]) -> None:
+    """Damaged members use up the budget as good ones do."""
+    monkeypatch.setattr(unpack_module, "LARGEST_OPENED", MEGABYTE)
+    archive = zip_with(*((f"{n}.xml", b"<" + b" " * (MEGABYTE // 4)) for n in range(20)))
+
+    unpacked = unpack("a.zip", patched(archive, 16, 1))  # a wrong check sum
+
+    assert unpacked.files == ()
+    assert any("in all" in sentence for sentence in unpacked.trouble)
+    assert sum(inflated) <= MEGABYTE
+
+
+def test_members_count_in_the_whole_nest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders and files of all zips together are bounded before any of them is listed."""
+    monkeypatch.setattr(unpack_module, "MOST_MEMBERS", 20)
+    inner = zip_with(*((f"map{n}/", b"") for n in range(8)), ("a.xml", XML))
+
+    unpacked = unpack("a.zip", zip_with(*((f"{n}.zip", inner) for n in range(5))))
+
+    assert names(unpacked) == ["a.xml"]
+    assert unpacked.trouble[0] == "1.zip: more than 20 files"
+
+
+def test_mails_in_a_mail_share_its_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lines of all mails in a nest together are bounded, and so is what comes out of them."""
+    long = b"From: a@b\nContent-Type: text/plain\n\n" + b"\n" * 600
+    nest = mail_with(("1.eml", long), ("2.eml", long), ("a.xml", XML))
+
+    monkeypatch.setattr(unpack_module, "MOST_MAIL_LINES", 1000)
+    by_lines = unpack("a.eml", nest)
+    monkeypatch.setattr(unpack_module, "LARGEST_OPENED", 700)
+    by_size = unpack("a.eml", nest)
+
+    assert by_lines.trouble == ("2.eml: cannot be read as a mail",)
+    assert (names(by_lines), names(by_size)) == (["a.xml"], [])
+    assert any("in all" in sentence for sentence in by_size.trouble)
+
+
+def test_endless_names_are_cut() -> None:
+    """Of a path beyond all measure the end counts."""
+    assert clean_name("x" * 10_000_000 + "/factuur.xml") == "factuur.xml"
 
 
 @given(st.text(max_size=20), st.binary(max_size=400))

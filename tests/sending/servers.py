@@ -126,6 +126,8 @@ class ScriptedServer:
     port: int = 0
     commands: list[str] = field(default_factory=list)
     body: bytes = b""
+    hang_up_after: int | None = None
+    """Bytes of the body after which it hangs up."""
 
     def serve(self, listener: socket.socket) -> None:
         """Serve one client, until it or the script hangs up."""
@@ -144,6 +146,8 @@ class ScriptedServer:
                         if not received:
                             return
                         self.body += received
+                        if self.hang_up_after is not None and len(self.body) >= self.hang_up_after:
+                            return
                     if not self._say(line, "body"):
                         return
 

@@ -84,6 +84,17 @@ def test_line_break_in_a_header_is_refused(field: str, end: str) -> None:
         around(claimed, from_address=FROM)
 
 
+def test_endless_subjects_and_names_are_shortened() -> None:
+    """The middle is left out: a file name keeps its extension, and no header takes minutes to fold."""
+    file = Attachment(name="é" * 5000 + ".xml", media_type="application/xml", content=XML)
+
+    mail = sent(make_claimed(subject="Factuur " + "é" * 5000, attachments=(file,)))
+
+    (arrived,) = mail.iter_attachments()
+    name = arrived.get_filename() or ""
+    assert (len(mail["Subject"]), len(name), name.endswith("é.xml")) == (250, 250, True)
+
+
 @pytest.mark.parametrize(
     "message_id", ["", "17", "17 b@c.example", "é@c.example", "=?utf-8?q?a?=@c.example", ".a@c.example"]
 )

@@ -1,6 +1,7 @@
 """sending/smtp.py: what each step of the conversation means for the delivery."""
 
 import email
+import smtplib
 import socket
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from connector.delivery import Kind
+from connector.delivery import Attachment, Kind
 from connector.errors import (
     ConnectorError,
     DeliveryDeferred,
@@ -121,6 +122,65 @@ def test_server_that_never_answers_the_body() -> None:
         server._say = lambda line, step: type(server)._say(server, line, step) if step != "body" else True  # type: ignore[method-assign]
         with pytest.raises(DeliveryUncertain):
             make_channel(server.port, timeout_seconds=0.3).send(make_claimed(), before_body=nothing)
+
+
+LARGE = Attachment(name="groot.pdf", media_type="application/pdf", content=bytes(4_000_000))
+
+
+def test_line_that_drops_within_the_body_is_certain() -> None:
+    """Without its end mark nothing is taken, so the mail may go again, though its body was begun."""
+    begun: list[bool] = []
+
+    with scripted() as server:
+        server.hang_up_after = 100_000
+        with pytest.raises(DeliveryDeferred):
+            make_channel(server.port).send(make_claimed(attachments=(LARGE,)), before_body=lambda: begun.append(True))
+
+    assert begun == [True]
+    assert not server.body.endswith(b"\r\n.\r\n")
+
+
+def test_body_goes_in_pieces_and_the_end_mark_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each piece has a timeout of its own, as `sendall` counts one for all that it is given."""
+    pieces: list[bytes] = []
+    send = smtplib.SMTP.send
+
+    def record(self: smtplib.SMTP, data: bytes | str) -> None:
+        pieces.append(data if isinstance(data, bytes) else data.encode())
+        send(self, data)
+
+    monkeypatch.setattr(smtplib.SMTP, "send", record)
+
+    with scripted(EHLO="250 mail.gemeente.example") as server:
+        make_channel(server.port).send(make_claimed(attachments=(LARGE,)), before_body=lambda: pieces.clear())
+
+    assert max(map(len, pieces)) == 65_536
+    end = next(index for index, piece in enumerate(pieces) if piece == b".\r\n")
+    assert b"".join(pieces[: end + 1]) == server.body
+    assert [piece.upper() for piece in pieces[end + 1 :]] == [b"QUIT\r\n"]
+
+
+def test_slow_body_ends_before_the_lease_does() -> None:
+    """When the time in all is over the mail waits, and the end mark is not sent."""
+    with scripted() as server, pytest.raises(DeliveryDeferred, match="whole mail"):
+        make_channel(server.port, in_all_seconds=0).send(make_claimed(), before_body=nothing)
+
+    assert server.body == b""
+
+
+def test_failing_end_mark_is_uncertain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the line drops while the end mark goes out, nobody knows whether it arrived."""
+    send = smtplib.SMTP.send
+
+    def fail(self: smtplib.SMTP, data: bytes | str) -> None:
+        if data == b".\r\n":
+            raise smtplib.SMTPServerDisconnected("gone")
+        send(self, data)
+
+    monkeypatch.setattr(smtplib.SMTP, "send", fail)
+
+    with scripted() as server, pytest.raises(DeliveryUncertain):
+        make_channel(server.port).send(make_claimed(), before_body=nothing)
 
 
 def test_quit_may_fail() -> None:

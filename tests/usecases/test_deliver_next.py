@@ -329,15 +329,30 @@ def test_release_of_what_is_not_held(office: Office) -> None:
         release(office, first_sent(office))
 
 
-def test_release_in_spite_of_deliver_none(office: Office) -> None:
-    """What routing.deliver leaves alone, a person may still send, one by one."""
+def test_released_under_deliver_none_waits(office: Office) -> None:
+    """With deliver = none also what a person let go stays here; it alone leaves once the rule changed."""
     office.work(deliver="none")
-
     release(office, first_sent(office), deliver="none")
-    office.deliver(deliver="none")
 
+    office.deliver(deliver="none")
+    while_none = office.mailbox.messages()
+    office.deliver()
+
+    assert while_none == []
     assert len(office.mailbox.messages()) == 1
     assert first_sent(office).state is InvoiceState.DELIVERED
+
+
+def test_deliver_none_stops_what_was_due(office: Office) -> None:
+    """What was put into the outbox before the rule became none does not leave either."""
+    office.mailbox.answer = "451 later"
+    office.work()
+    office.mailbox.answer = "250 OK"
+    office.clock.forward(hours=1)
+
+    office.deliver(deliver="none")
+
+    assert office.mailbox.messages() == []
 
 
 def test_unknown_invoice(office: Office) -> None:

@@ -16,7 +16,7 @@ from connector.exact_sandbox.people import Kind
 from connector.storage import customers, journal
 from connector.storage.journal import StepState
 from connector.usecases.ownership import Lease
-from connector.usecases.plan_setup import find_customer, plan_setup, setup_status
+from connector.usecases.plan_setup import find_customer, plan_setup, require_customers, setup_status
 from connector.usecases.undo_setup import undo_setup, undoable_steps
 
 from .office import ATTACHMENT_TYPE, DIVISION, TODAY, Killed, Office, OpenOffice
@@ -115,10 +115,12 @@ def test_plan_asks_exact_nothing(few: Office) -> None:
     assert planned.last_synced_at == few.division.last_synced_at is not None
 
 
-def test_plan_for_an_unknown_customer(few: Office) -> None:
-    """A customer code that does not exist is an error, not an empty plan."""
+def test_code_that_nobody_has(few: Office) -> None:
+    """A customer code that does not exist is an error, not an empty plan; one that exists is none."""
+    require_customers(few.database, [few.division.code], frozenset({"3"}))
+
     with pytest.raises(NothingFound, match="nobody"):
-        few.plan(only=frozenset({"nobody"}))
+        require_customers(few.database, [few.division.code], frozenset({"3", "nobody"}))
 
 
 def test_customer_by_code(few: Office) -> None:
