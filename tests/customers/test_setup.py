@@ -107,6 +107,16 @@ def test_neighbours_of_the_upload_address_are_not_ours(wanted: Wanted, email: st
     assert [change.action for change in made.changes] == ([] if made.skips else [Action.CREATE_CONTACT])
 
 
+def test_nameless_contact_is_not_ours(wanted: Wanted) -> None:
+    """Without a contact name in the settings, nobody is recognised by having none either."""
+    wanted = replace(wanted, contact_name="")
+    customer = make_customer(invoicing_method=2)
+
+    made = plan([customer], [make_contact(customer, "jip@klant.example")], wanted, today=TODAY)
+
+    assert [change.action for change in made.changes] == [Action.CREATE_CONTACT]
+
+
 def test_old_address_elsewhere_is_not_ours(wanted: Wanted) -> None:
     """An upload address at another host says nothing about contacts at InvoiceSharing's."""
     wanted = replace(wanted, upload_address="upload@kantoor.example")
@@ -422,9 +432,9 @@ def test_steps_count_every_account(wanted: Wanted, attachment_type: int | None, 
 
 def test_without_upload_address_nobody_is_set_up(wanted: Wanted) -> None:
     """An address that is not configured is to do, and no contact is taken for ours: none without an address either."""
-    wanted = replace(wanted, upload_address="", contact_name="")
+    wanted = replace(wanted, upload_address="")
     customer = make_customer(invoicing_method=2)
-    contact = make_contact(customer, "", "a")
+    contact = make_contact(customer, "", "a", first_name="InvoiceSharing", last_name="Email")
     mailbox = make_contact(customer, "factuur@", "b")
 
     steps = count_steps(

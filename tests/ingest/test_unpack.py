@@ -215,10 +215,10 @@ def test_size_that_lies_is_all_that_is_inflated(inflated: list[int]) -> None:
     """A member is inflated up to the size that its zip says and no further."""
     archive = zip_with(*((f"{n}.xml", b"<" + b" " * 2 * MEGABYTE) for n in range(20)))
 
-    unpacked = unpack("a.zip", patched(archive, 24, 10))
+    unpacked = unpack("a.zip", patched(archive, 24, 10_000))
 
     assert unpacked.files == ()
-    assert sum(inflated) <= 20 * 2 * 4096
+    assert sum(inflated) <= 20 * (10_000 + 2 * 4096)
 
 
 def test_what_is_thrown_away_counts(monkeypatch: pytest.MonkeyPatch, inflated: list[int]) -> None:
@@ -261,7 +261,7 @@ def test_mails_in_a_mail_share_its_budgets(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_endless_names_are_cut() -> None:
     """Of a path beyond all measure the end counts."""
-    assert clean_name("x" * 10_000_000 + "/factuur.xml") == "factuur.xml"
+    assert clean_name("a" + "b" * 5000) == "b" * 200
 
 
 @given(st.text(max_size=20), st.binary(max_size=400))

@@ -27,9 +27,11 @@ from connector.exact_sandbox import Mailbox, ReceivedMail, SandboxServer, World
 from connector.exact_sandbox.expectations import ExpectedInvoice, invoices
 from connector.exact_sandbox.server import bind_loopback
 from connector.settings import Settings
+from connector.storage import invoices as received
 from connector.storage.database import Database
 from connector.storage.vault import new_key
 from connector.usecases.connect_division import finish_consent, pin_divisions, start_consent
+from connector.usecases.run_once import run_once
 from connector.usecases.sync_division import sync_division
 
 PROGRAM = [sys.executable, "-m", "connector"]
@@ -222,6 +224,23 @@ class Installation:
                     wiring.database, wiring.exact(division), division.code, start_date=start, clock=wiring.clock
                 )
                 assert report.error is None
+
+    def make_pass(self) -> None:
+        """What `connector run --once` does, without a process of its own; how it ends is left to the mail server."""
+        with self.wiring() as wiring:
+            run_once(
+                wiring.database,
+                wiring.pinned(),
+                wiring.exact,
+                wiring.channels,
+                wiring.handling(),
+                clock=wiring.clock,
+            )
+
+    def id_of(self, number: int) -> str:
+        """The id of the invoice from Exact that has this number."""
+        with self.wiring() as wiring, wiring.database.reading() as session:
+            return next(stored.id for stored in received.all(session) if stored.number == str(number))
 
     def wiring(self) -> Wiring:
         """The program's own clients and database on these settings."""

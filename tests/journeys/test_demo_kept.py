@@ -6,125 +6,117 @@ import signal
 import stat
 import subprocess
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from connector.exact_sandbox import Mailbox
+from connector.exact_sandbox.server import bind_loopback
 
-from .installation import free_port, run_program, running
+from .installation import Ended, invoice_mails, mailed_numbers, run_program, running
 
 FEW = ("--customers", "8", "--invoices", "6")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """The folder of a small demo, what the demo said, and what its sandbox printed when it was started again."""
+
+    folder: Path
+    summary: str
+    printed: str
+
+    def run(self, *words: str | Path) -> Ended:
+        """A command on what was kept."""
+        return run_program("--config", self.folder / "config.toml", *words, folder=self.folder)
+
+
 @pytest.fixture(scope="module")
-def kept(once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
-    """The folder of a small demo."""
-
-    def make(folder: Path) -> None:
-        ended = run_program("demo", *FEW, "--keep", folder / "demo", folder=folder)
-        assert ended.code == 0, ended.err
-        (folder / "summary").write_text(ended.out, encoding="utf-8")
-
-    return once("kept", make) / "demo"
-
-
-@pytest.fixture
-def going_on(tmp_path: Path) -> Iterator[tuple[Path, subprocess.Popen[str], str]]:
-    """A demo of its own, its sandbox running again, and what that printed."""
-    folder = tmp_path / "demo"
-    ended = run_program("demo", *FEW, "--keep", folder, folder=tmp_path)
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
+    """A demo whose sandbox and mailbox run again."""
+    folder = tmp_path_factory.mktemp("kept") / "demo"
+    ended = run_program("demo", *FEW, "--keep", folder, folder=folder.parent)
     assert ended.code == 0, ended.err
-    with running("--config", folder / "config.toml", "sandbox", folder=tmp_path) as process:
-        assert process.stdout is not None
-        printed = ""
-        for line in process.stdout:
-            printed += line
-            if line == "ready\n":
-                break
-        yield folder, process, printed
+    with running("--config", folder / "config.toml", "sandbox", folder=folder.parent) as process:
+        yield Kept(folder=folder, summary=ended.out, printed=until_ready(process))
 
 
-def test_kept_sandbox_goes_on(going_on: tuple[Path, subprocess.Popen[str], str]) -> None:
+def until_ready(process: subprocess.Popen[str]) -> str:
+    """What a starting sandbox prints before `ready`."""
+    assert process.stdout is not None
+    return "".join(iter(process.stdout.readline, "ready\n"))
+
+
+def test_kept_sandbox_goes_on(kept: Kept) -> None:
     """On the kept sandbox, on the same ports, a pass of `run --once` finds that everything is done."""
-    folder, _, _ = going_on
-    before = len(Mailbox(folder / "mails").messages())
+    before = len(Mailbox(kept.folder / "mails").messages())
 
-    ended = run_program("--config", folder / "config.toml", "run", "--once", "--json", folder=folder)
+    ended = kept.run("run", "--once", "--json")
 
     assert (ended.code, ended.err) == (0, "")
-    assert {key: ended.json[key] for key in ("received", "routed", "failed")} == dict.fromkeys(
-        ("received", "routed", "failed"), 0
-    )
-    assert len(Mailbox(folder / "mails").messages()) == before
+    assert [ended.json[name] for name in ("received", "routed", "failed")] == [0, 0, 0]
+    assert len(Mailbox(kept.folder / "mails").messages()) == before
 
 
-def test_kept_mailbox_takes_mail(going_on: tuple[Path, subprocess.Popen[str], str], tmp_path: Path) -> None:
-    """The kept mailbox listens on the port of the settings: an invoice released to somebody arrives."""
-    folder, _, _ = going_on
-    config = ("--config", folder / "config.toml")
-    first = run_program(*config, "invoices", "list", "--state", "delivered", "--json", folder=folder).json[0]
-    (tmp_path / "again.xml").write_bytes(changed_invoice(folder, first["number"]))
-    run_program(
-        *config, "recipients", "add", "--name", "A", "--kvk", "69599084", "--email", "a@b.example", folder=folder
-    )
+def test_kept_set_up_is_still_done_after_a_sync(kept: Kept) -> None:
+    """What the demo set up stands in the kept Exact: read again from the start, it needs no change."""
+    assert kept.run("sync", "--full").code == 0
 
-    ended = run_program(*config, "ingest", tmp_path / "again.xml", "--json", folder=folder)
+    assert kept.run("setup", "plan", "--check").code == 0
+
+
+def test_kept_mailbox_takes_mail(kept: Kept, tmp_path: Path) -> None:
+    """The kept mailbox listens on the port of the settings: one more invoice arrives."""
+    before = len(Mailbox(kept.folder / "mails").messages())
+    (tmp_path / "again.xml").write_bytes(renumbered_invoice(kept.folder))
+
+    ended = kept.run("ingest", tmp_path / "again.xml", "--json")
 
     assert (ended.code, ended.json["delivered"]) == (0, 1)
+    assert len(Mailbox(kept.folder / "mails").messages()) == before + 1
 
 
-def changed_invoice(folder: Path, number: str) -> bytes:
+def renumbered_invoice(folder: Path) -> bytes:
     """A mailed invoice under another number."""
-    mails = Mailbox(folder / "mails").messages()
-    xml = next(mail.attachments()[f"{number}.xml"] for mail in mails if f"{number}.xml" in mail.attachments())
+    mail = invoice_mails(Mailbox(folder / "mails").messages())[0]
+    number = next(iter(mailed_numbers([mail])))
+    xml = mail.attachments()[f"{number}.xml"]
     return xml.replace(f"<cbc:ID>{number}</cbc:ID>".encode(), b"<cbc:ID>99999999</cbc:ID>")
 
 
-def test_sandbox_prints_the_settings_that_were_kept(going_on: tuple[Path, subprocess.Popen[str], str]) -> None:
+def test_sandbox_prints_the_settings_that_were_kept(kept: Kept) -> None:
     """The printed [exact] block names the same address, client and secret as the kept config.toml."""
-    folder, _, printed = going_on
+    told = tomllib.loads(kept.printed)["exact"]
 
-    told = tomllib.loads(printed.replace("ready\n", ""))["exact"]
-
-    kept = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))["exact"]
-    assert {**told, "redirect_uri": ""} == {**kept, "redirect_uri": ""}
+    settings = tomllib.loads((kept.folder / "config.toml").read_text(encoding="utf-8"))["exact"]
+    assert {**told, "redirect_uri": ""} == {**settings, "redirect_uri": ""}
 
 
-def test_sandbox_stops_on_sigterm(going_on: tuple[Path, subprocess.Popen[str], str]) -> None:
-    """SIGTERM ends the sandbox well."""
-    _, process, _ = going_on
-
-    process.send_signal(signal.SIGTERM)
-
-    assert process.wait(30) == 0
-
-
-def test_kept_settings_are_private(kept: Path) -> None:
+def test_kept_settings_are_private(kept: Kept) -> None:
     """Settings, key and database of a kept demo are readable by their owner only."""
     modes = {
-        name: stat.S_IMODE((kept / name).stat().st_mode) for name in ("config.toml", "connector.key", "connector.db")
+        name: stat.S_IMODE((kept.folder / name).stat().st_mode)
+        for name in ("config.toml", "connector.key", "connector.db")
     }
 
     assert modes == dict.fromkeys(modes, 0o600)
 
 
-def test_demo_does_not_overwrite_a_demo(kept: Path) -> None:
+def test_demo_does_not_overwrite_a_demo(kept: Kept) -> None:
     """A folder that holds a demo is refused and left alone."""
-    before = (kept / "config.toml").read_bytes()
+    before = (kept.folder / "config.toml").read_bytes()
 
-    ended = run_program("demo", *FEW, "--keep", kept, folder=kept)
+    ended = run_program("demo", *FEW, "--keep", kept.folder, folder=kept.folder)
 
     assert (ended.code, len(ended.errors)) == (2, 1)
-    assert (kept / "config.toml").read_bytes() == before
+    assert (kept.folder / "config.toml").read_bytes() == before
 
 
-def test_summary_says_where_to_look(kept: Path) -> None:
-    """The summary for people names the commands that go on with what was kept."""
-    summary = (kept.parent / "summary").read_text(encoding="utf-8")
-
-    assert f"connector --config {kept / 'config.toml'} sandbox" in summary
+def test_summary_says_where_to_look(kept: Kept) -> None:
+    """The summary for people names the command that goes on with what was kept."""
+    assert f"connector --config {kept.folder / 'config.toml'} sandbox" in kept.summary
 
 
 def test_demo_without_keep_leaves_nothing(tmp_path: Path) -> None:
@@ -136,12 +128,20 @@ def test_demo_without_keep_leaves_nothing(tmp_path: Path) -> None:
     assert (ended.code, ended.json["kept"], list(tmp_path.iterdir())) == (0, None, [])
 
 
+def test_sandbox_stops_on_sigterm(tmp_path: Path) -> None:
+    """A sandbox without a demo starts on a free port, and SIGTERM ends it well."""
+    with running("sandbox", "--customers", "1", "--invoices", "0", folder=tmp_path) as process:
+        until_ready(process)
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(30) == 0
+
+
 def test_taken_port_is_said(tmp_path: Path) -> None:
     """A sandbox on a port that is taken ends with one sentence."""
-    with running("sandbox", "--port", str(port := free_port()), folder=tmp_path) as first:
-        assert first.stdout is not None
-        assert any(line == "ready\n" for line in first.stdout)
+    with bind_loopback(0) as taken:
+        taken.listen()
 
-        ended = run_program("sandbox", "--port", str(port), folder=tmp_path)
+        ended = run_program("sandbox", "--port", str(taken.getsockname()[1]), folder=tmp_path)
 
     assert (ended.code, len(ended.errors), len(ended.hints)) == (1, 1, 1)

@@ -15,15 +15,14 @@ from .installation import DIVISION, SPEED, Installation, invoice_mails, mailed_n
 @pytest.fixture
 def exact() -> Iterator[SandboxServer]:
     """A world in which invoices are held because a KvK number is missing."""
-    with SandboxServer(SandboxOptions(invoices=40, speed=SPEED)) as server:
+    with SandboxServer(SandboxOptions(invoices=30, speed=SPEED)) as server:
         yield server
 
 
 @pytest.fixture
 def passed(connected: Installation) -> Installation:
     """An installation that made one pass."""
-    ended = connected.run("run", "--once")
-    assert ended.code == 0, ended.err
+    connected.make_pass()
     return connected
 
 
@@ -32,16 +31,11 @@ def held_number(installation: Installation, reason: str) -> int:
     return next(number for number, one in installation.expected().items() if one.reason == reason)
 
 
-def id_of(installation: Installation, number: int) -> str:
-    stored = installation.run("invoices", "list", "--json").json
-    return str(next(entry["id"] for entry in stored if entry["number"] == str(number)))
-
-
 def test_released_invoice_goes_where_it_is_told(passed: Installation, mailbox: Mailbox) -> None:
     """`release --to ADDRESS` sends a held invoice there, with XML and PDF."""
     number = held_number(passed, "without_kvk")
 
-    ended = passed.run("invoices", "release", id_of(passed, number), "--to", "ap@klant.example", "--json")
+    ended = passed.run("invoices", "release", passed.id_of(number), "--to", "ap@klant.example", "--json")
 
     assert [entry["state"] for entry in ended.json] == ["delivered"]
     mail = next(mail for mail in invoice_mails(mailbox.messages()) if mail.recipients == ("ap@klant.example",))
@@ -56,7 +50,7 @@ def test_invoice_is_delivered_after_the_card_was_put_right(passed: Installation,
     passed.server.state.ui_change_account(DIVISION, buyer.code, ChamberOfCommerce="69599084")
     passed.sync()
 
-    ended = passed.run("invoices", "retry", id_of(passed, number), "--json")
+    ended = passed.run("invoices", "retry", passed.id_of(number), "--json")
 
     assert [entry["state"] for entry in ended.json] == ["delivered"]
     assert mailed_numbers(mailbox.messages())[number] == 1
@@ -65,7 +59,7 @@ def test_invoice_is_delivered_after_the_card_was_put_right(passed: Installation,
 def test_delivered_invoice_is_not_sent_again(passed: Installation, mailbox: Mailbox) -> None:
     """There is nothing to retry or release about a delivered invoice."""
     number = min(mailed_numbers(mailbox.messages()))
-    invoice = id_of(passed, number)
+    invoice = passed.id_of(number)
 
     codes = [passed.run("invoices", word, invoice).code for word in ("retry", "release")]
 
@@ -77,9 +71,9 @@ def test_delivered_invoice_is_not_sent_again(passed: Installation, mailbox: Mail
 def uncertain(connected: Installation, mailbox: Mailbox) -> tuple[Installation, str]:
     """An installation whose mail server dropped the line after each body, and one such invoice."""
     mailbox.drop_after_data = True
-    connected.run("run", "--once")
+    connected.make_pass()
     mailbox.drop_after_data = False
-    return connected, id_of(connected, min(mailed_numbers(mailbox.messages())))
+    return connected, connected.id_of(min(mailed_numbers(mailbox.messages())))
 
 
 def test_uncertain_invoice_can_be_settled(uncertain: tuple[Installation, str]) -> None:
