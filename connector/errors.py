@@ -144,7 +144,7 @@ class RightsMissing(NeedsPerson):
 
 
 class DeliveryUncertain(NeedsPerson):
-    """The body was on its way when the line dropped: never sent again by itself."""
+    """The line dropped when the mail may have been taken already: never sent again by itself."""
 
 
 class ExactUnavailable(Transient):

@@ -15,7 +15,7 @@ from sqlmodel import Session
 from connector import texts
 from connector.customer import Customer
 from connector.delivery import Kind
-from connector.errors import InvoiceUnreadable, NothingFound
+from connector.errors import InvoiceUnreadable, NotAnInvoice, NothingFound
 from connector.ingest.checks import check_invoice
 from connector.ingest.ubl import Reading, read_invoice
 from connector.invoice import Finding, Invoice, InvoiceType, Severity
@@ -116,7 +116,7 @@ def _judge(
     """Read, check, route. Repeats are looked for later, inside the transaction."""
     try:
         reading = read_invoice(xml)
-    except InvoiceUnreadable as error:
+    except (InvoiceUnreadable, NotAnInvoice) as error:
         return Verdict(state=InvoiceState.INVALID, reason="unreadable", detail=error.message)
     invoice = reading.invoice
     start = handling.start_of(division)
@@ -214,7 +214,7 @@ def _same_content(session: Session, other: ReceivedInvoice, reading: Reading) ->
         return False
     try:
         theirs = read_invoice(files.load(session, other.xml_sha256)).invoice
-    except InvoiceUnreadable:
+    except (InvoiceUnreadable, NotAnInvoice):
         return False
     ours = reading.invoice
 
