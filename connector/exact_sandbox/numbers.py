@@ -28,7 +28,7 @@ def iban_nl(bank: str, account: str) -> str:
     """A Dutch IBAN with right check digits.
 
     >>> iban_nl("SAND", "0123456789")
-    'NL74SAND0123456789'
+    'NL21SAND0123456789'
     """
     return f"NL{98 - mod97(f'{bank}{account}NL00'):02d}{bank}{account}"
 

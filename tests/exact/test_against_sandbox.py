@@ -1,7 +1,7 @@
 """The client against the look-alike over real HTTP: consent, streams, writes, files and rendered invoices."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from time import sleep
@@ -50,9 +50,12 @@ def client(server: SandboxServer) -> Iterator[ExactClient]:
     """A client for the first administration."""
     _, granted, token_http = connect(server)
     kept = [Budget()]
+
+    def change(step: Callable[[Budget], Budget]) -> None:
+        kept[0] = step(kept[0])
+
     limiter = Limiter(
-        load=lambda: kept[0],
-        save=lambda budget: kept.__setitem__(0, budget),
+        change=change,
         clock=lambda: datetime.now(UTC),
         sleep=sleep,
     )
