@@ -81,8 +81,12 @@ URL_HINT = "storage.database_url is sqlite:///connector.db or postgresql+psycopg
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # the driver must not start transactions: _begin_sqlite does
-    for pragma in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute("PRAGMA " + pragma)
+    try:
+        for pragma in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute("PRAGMA " + pragma)
+    except sqlite3.Error:
+        connection.close()  # nobody else does: the pool never got to know it
+        raise
 
 
 def _begin_sqlite(connection: Connection) -> None:
