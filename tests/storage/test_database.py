@@ -157,7 +157,9 @@ def test_new_file_is_the_owners(tmp_path: Path) -> None:
     """Nobody else on the machine can read a new database."""
     file = tmp_path / "connector.db"
 
-    Database(f"sqlite:///{file}").migrate()
+    database = Database(f"sqlite:///{file}")
+    database.migrate()
+    database.dispose()
 
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
