@@ -16,9 +16,10 @@ import httpx
 from connector.customer import Division
 from connector.customers.setup import Wanted
 from connector.errors import InvalidSetting, Misconfigured, NothingFound
+from connector.exact.budget import Budget, Priority
 from connector.exact.client import ExactClient, Limiter, make_http_client
 from connector.exact.oauth import ExactOAuth, token_http_client
-from connector.exact.protocol import AMSTERDAM, Budget
+from connector.exact.protocol import AMSTERDAM
 from connector.sending.channel import Channel
 from connector.sending.smtp import SmtpChannel
 from connector.settings import Settings
@@ -139,15 +140,19 @@ class Wiring:
             raise NothingFound(f"division {missing[0]} is not connected", hint=f"connected are: {known}")
         return [everything[Division(code)] for code in chosen] if chosen else list(everything.values())
 
-    def exact(self, division: divisions.PinnedDivision) -> ExactClient:
-        """A client for one division; its budget is stored, so that the next process starts knowing it."""
+    def exact(self, division: divisions.PinnedDivision, *, priority: Priority | None = None) -> ExactClient:
+        """A client for one division; its budget is stored, so that the next process starts knowing it.
+
+        Args:
+            priority: How urgent its calls are; None: as the background sync's, by endpoint.
+        """
         self._require_same_site(division)
         return ExactClient(
             self.http,
             base_url=self.settings.exact.site,
             division=division.code,
             token=self.token_keeper(connection_of(division)),
-            limiter=self._limiter(division.code),
+            limiter=self._limiter(division.code, priority),
             clock=self.clock,
             sleep=self.sleep,
         )
@@ -185,7 +190,7 @@ class Wiring:
         """What gives out this connection's access tokens."""
         return TokenKeeper(self.database, self.vault, self.oauth, connection, clock=self.clock, sleep=self.sleep)
 
-    def _limiter(self, division: int) -> Limiter:
+    def _limiter(self, division: int, priority: Priority | None) -> Limiter:
         def change(step: Callable[[Budget], Budget]) -> None:
             with self.database.transaction() as session:
                 stored = budgets.read(session, division)
@@ -194,7 +199,7 @@ class Wiring:
                 if after != before:
                     budgets.save(session, division, after.as_json())
 
-        return Limiter(change=change, clock=self.clock, sleep=self.sleep)
+        return Limiter(change=change, clock=self.clock, sleep=self.sleep, priority=priority)
 
     def wanted(self, division: int) -> Wanted:
         """The state that the set-up of one division aims at.

@@ -18,6 +18,7 @@ from connector.composition import ATTACHMENT_TYPE, Wiring
 from connector.customers import setup
 from connector.customers.setup import CONFLICTS, Plan
 from connector.errors import ConnectorError, InvalidSetting, Permanent, WrongUsage
+from connector.exact.budget import Priority
 from connector.storage import learned
 from connector.storage.divisions import PinnedDivision
 from connector.usecases.apply_setup import SetupReport, apply_setup
@@ -220,7 +221,7 @@ def _apply(wiring: Wiring, plan: Plan, limit: int | None, show: Callable[[int, i
     """Carry out the plan of one division."""
     return apply_setup(
         wiring.database,
-        wiring.exact(wiring.pinned([plan.division])[0]),
+        wiring.exact(wiring.pinned([plan.division])[0], priority=Priority.SETUP),
         plan,
         upload_address=wiring.wanted(plan.division).upload_address,
         clock=wiring.clock,
@@ -290,7 +291,7 @@ def undo(
                 reports.append(
                     undo_setup(
                         wiring.database,
-                        wiring.exact(pinned),
+                        wiring.exact(pinned, priority=Priority.SETUP),
                         code,
                         steps=theirs,
                         clock=wiring.clock,

@@ -25,8 +25,9 @@ from connector.errors import (
     ExactUnexpected,
     InvalidSetting,
 )
-from connector.exact import protocol
-from connector.exact.protocol import Budget, Go, MinuteSpent, Page, TokenExpired, Wait
+from connector.exact import budget, protocol
+from connector.exact.budget import Budget, Go, Priority, Wait
+from connector.exact.protocol import MinuteSpent, Page, TokenExpired
 from connector.exact.records import DivisionRecord, Me, Stream
 
 ATTEMPTS = 4
@@ -105,10 +106,13 @@ class Limiter:
         change: Callable[[Callable[[Budget], Budget]], None],
         clock: Callable[[], datetime],
         sleep: Callable[[float], None],
+        priority: Priority | None = None,
     ) -> None:
+        """Take the parts; `priority` is that of all its calls, None: each by its endpoint, as the sync's are."""
         self._change = change
         self._clock = clock
         self._sleep = sleep
+        self._priority = priority
         self.calls = 0
         """Calls that went out through this limiter."""
 
@@ -126,12 +130,12 @@ class Limiter:
             self._sleep(max(decision.seconds, SHORTEST_NAP_SECONDS))
 
     def _take(self, endpoint: str) -> Go | Wait:
+        priority = self._priority if self._priority is not None else budget.priority_of(endpoint)
         decisions: list[Go | Wait] = []
 
-        def take(budget: Budget) -> Budget:
-            decisions.append(protocol.before_call(budget, endpoint, self._clock()))
-            last = decisions[-1]
-            return last.budget if isinstance(last, Go) else budget
+        def take(stored: Budget) -> Budget:
+            decisions.append(budget.before_call(stored, endpoint, self._clock(), priority=priority))
+            return decisions[-1].budget
 
         self._change(take)
         return decisions[-1]
@@ -139,7 +143,7 @@ class Limiter:
     def settle(self, endpoint: str, status: int, headers: Mapping[str, str]) -> None:
         """Store what an answer says about the limits."""
         now = self._clock()
-        self._change(lambda budget: protocol.after_call(budget, endpoint, status, headers, now))
+        self._change(lambda stored: budget.after_call(stored, endpoint, status, headers, now))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
