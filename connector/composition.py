@@ -16,7 +16,7 @@ import httpx
 from connector.customer import Division
 from connector.customers.setup import Wanted
 from connector.errors import InvalidSetting, Misconfigured, NothingFound
-from connector.exact.budget import Budget, Priority
+from connector.exact.budget import Budget, Priority, current
 from connector.exact.client import ExactClient, Limiter, make_http_client
 from connector.exact.oauth import ExactOAuth, token_http_client
 from connector.exact.protocol import AMSTERDAM
@@ -185,6 +185,12 @@ class Wiring:
             clock=self.clock,
             sleep=self.sleep,
         )
+
+    def budget(self, division: int) -> Budget:
+        """What is left of a division's calls now, as far as the last answers told."""
+        with self.database.reading() as session:
+            stored = budgets.read(session, division)
+        return current(Budget.from_json(stored) if stored else Budget(), self.clock())
 
     def token_keeper(self, connection: ConnectionId) -> TokenKeeper:
         """What gives out this connection's access tokens."""

@@ -14,16 +14,35 @@ from enum import StrEnum
 
 import httpx
 
-from connector.composition import Wiring
-from connector.errors import ConnectorError
+from connector.composition import Wiring, connection_of
+from connector.errors import ConnectorError, RightsMissing
+from connector.exact.budget import Priority, resting_until
+from connector.exact.protocol import scope_of
 from connector.settings import Settings
 from connector.storage import connections, divisions
 from connector.storage.connections import ConnectionState
+from connector.texts import right_remedy
 
 CLOCK_TOLERANCE = timedelta(seconds=5)
 """Several hosts that share tokens must agree about the time to less than the lease's margins."""
 LEAST_DISK = 1_000_000_000
 WARN_DAYS = 14
+RIGHTS_OF = 5
+"""Divisions that are asked about rights: eleven calls each, and most of it is the same for all of one user."""
+NEEDED_RIGHTS = (
+    ("crm/Accounts", "GET", "read customers"),
+    ("crm/Accounts", "PUT", "set the invoicing method"),
+    ("crm/Contacts", "GET", "read contacts"),
+    ("crm/Contacts", "POST", "make the InvoiceSharing contact"),
+    ("crm/Contacts", "PUT", "correct the InvoiceSharing contact"),
+    ("crm/Contacts", "DELETE", "undo the set-up"),
+    ("salesinvoice/SalesInvoices", "GET", "read invoices"),
+    ("documents/Documents", "GET", "find the PDF of an invoice"),
+    ("documents/DocumentAttachments", "GET", "fetch the PDF of an invoice"),
+    ("vat/VATCodes", "GET", "write the VAT of an e-invoice"),
+    ("crm/BankAccounts", "GET", "write the IBAN on an e-invoice"),
+)
+"""Endpoint, verb, and what it is for."""
 
 
 class Status(StrEnum):
@@ -68,6 +87,8 @@ def diagnose(load: Callable[[], Settings], language: str) -> list[Check]:
             ("disk", _disk),
             ("Exact", _exact),
             ("connections", _connections),
+            ("limits", _limits),
+            ("rights", _rights),
             ("set-up", _setup),
             ("mail", _mail),
         ):
@@ -181,10 +202,82 @@ def _connections(wiring: Wiring) -> Iterator[Check]:
             )
 
 
-def _setup(wiring: Wiring) -> Iterator[Check]:
+def _limits(wiring: Wiring) -> Iterator[Check]:
+    """What is left of the calls that Exact allows, and which endpoints are left alone after too many refusals."""
+    for division in _pinned(wiring):
+        name = f"limits {division.code}"
+        budget = wiring.budget(division.code)
+        said = f"{budget.day_left} of {budget.day_limit} calls left today, {budget.minute_limit} a minute"
+        low = budget.day_left * 10 < budget.day_limit
+        yield Check(
+            name=name,
+            status=Status.WARNING if low else Status.OK,
+            message=said,
+            remedy="work goes on when the day's limit is renewed, at 00:00 UTC as far as known" if low else "",
+        )
+        for endpoint in budget.errors:
+            until = resting_until(budget, endpoint)
+            if until is not None:
+                yield Check(
+                    name=name,
+                    status=Status.WARNING,
+                    message=f"{endpoint} was refused {len(budget.errors[endpoint])} times within the hour",
+                    remedy=f"it is left alone until {until:%H:%M} UTC; Exact would block the app after ten. "
+                    f"See `connector sync` for what Exact said",
+                )
+
+
+def _rights(wiring: Wiring) -> Iterator[Check]:
+    """Ask Exact what the user may do, endpoint by endpoint and verb by verb; a no costs no error there."""
+    pinned = [division for division in _pinned(wiring) if _is_connected(wiring, division)]
+    for division in pinned[:RIGHTS_OF]:
+        name = f"rights {division.code}"
+        client = wiring.exact(division, priority=Priority.SETUP)
+        try:
+            answers = {(endpoint, verb): client.has_right(endpoint, verb) for endpoint, verb, _ in NEEDED_RIGHTS}
+        except RightsMissing as error:
+            yield Check(
+                name=name,
+                status=Status.WARNING,
+                message="Exact does not let us ask what the user may do",
+                remedy=error.hint_in(wiring.language),
+            )
+            continue
+        except ConnectorError as error:
+            yield _failed(name, error)
+            continue
+        missing = [right for right in NEEDED_RIGHTS if answers[right[:2]] is False]
+        unknown = sum(answer is None for answer in answers.values())
+        for endpoint, verb, purpose in missing:
+            yield Check(
+                name=name,
+                status=Status.ERROR,
+                message=f"no right to {verb} {endpoint}, needed to {purpose}",
+                remedy=right_remedy("", scope_of(endpoint), wiring.language),
+                exit_code=3,
+            )
+        if unknown:
+            yield Check(name=name, status=Status.WARNING, message=f"{unknown} answers of Exact's cannot be read")
+        elif not missing:
+            yield Check(name=name, status=Status.OK, message=f"all {len(answers)} that are needed")
+    if len(pinned) > RIGHTS_OF:
+        message = f"asked for {RIGHTS_OF} of {len(pinned)} divisions only"
+        yield Check(name="rights", status=Status.OK, message=message)
+
+
+def _pinned(wiring: Wiring) -> tuple[divisions.PinnedDivision, ...]:
     with wiring.database.reading() as session:
-        pinned = divisions.all(session)
-    for division in pinned:
+        return divisions.all(session)
+
+
+def _is_connected(wiring: Wiring, division: divisions.PinnedDivision) -> bool:
+    with wiring.database.reading() as session:
+        connection = connections.get(session, connection_of(division)) if division.connection_id else None
+    return connection is not None and connection.state is ConnectionState.ACTIVE
+
+
+def _setup(wiring: Wiring) -> Iterator[Check]:
+    for division in _pinned(wiring):
         name = f"division {division.code}"
         try:
             wanted = wiring.wanted(division.code)

@@ -234,6 +234,62 @@ _REASONS: dict[str, dict[str, tuple[str, str, str]]] = {
         ),
     },
 }  # fmt: skip
+_RIGHTS: dict[str, dict[str, str]] = {
+    "BlockedUser": {
+        "nl": "De gebruiker van deze koppeling is geblokkeerd in Exact; deblokkeer die, of koppel met een ander.",
+        "en": "The user of this connection is blocked in Exact; unblock it or connect as another one.",
+    },
+    "InactiveUser": {
+        "nl": "De gebruiker van deze koppeling is niet actief in Exact; activeer die, of koppel met een ander.",
+        "en": "The user of this connection is inactive in Exact; activate it or connect as another one.",
+    },
+    "BlockedCustomer": {
+        "nl": "Exact heeft deze licentie geblokkeerd; vraag het Exact.",
+        "en": "Exact has blocked this licence; ask Exact.",
+    },
+    "LicenseExpired": {
+        "nl": "De licentie van Exact is verlopen; verleng die.",
+        "en": "The Exact licence has expired; renew it.",
+    },
+    "DivisionBlocked": {
+        "nl": "De administratie is geblokkeerd in Exact (back-up of conversie); wacht, of vraag het Exact.",
+        "en": "The administration is blocked in Exact (backup or conversion); wait or ask Exact.",
+    },
+    "NoDivisionAccess": {
+        "nl": "Geef de gebruiker toegang tot deze administratie, en vink haar aan bij het opnieuw koppelen.",
+        "en": "Give the user access to this administration, and tick it when connecting again.",
+    },
+    "scope": {
+        "nl": "Geef de app-registratie bij Exact de scope '{scope}', en koppel daarna opnieuw.",
+        "en": "Give the app registration at Exact the scope '{scope}', then connect again.",
+    },
+    "unauthorized": {
+        "nl": "Kijk met `connector connections`; blijft het zo, koppel dan opnieuw.",
+        "en": "See `connector connections`; connect again when it stays.",
+    },
+    "": {
+        "nl": "Geef de gebruiker dit recht in Exact, en de app-registratie de scope '{scope}'; koppel daarna opnieuw.",
+        "en": "Give the user this right in Exact, and the app registration the scope '{scope}'; then connect again.",
+    },
+}
+"""What helps against each `Reason` of a 403; "" is for every other one. Source: exact-online-api.md 2.9, 2.11."""
+_UNKNOWN_SCOPE = {"nl": "die dit dekt", "en": "that covers this"}
+
+
+def right_remedy(reason: str, scope: str, language: str) -> str:
+    """Say what helps when Exact forbids something.
+
+    Args:
+        reason: Exact's `Reason` header, ``scope``, ``unauthorized``, or anything else.
+        scope: What the app registration has to have, such as ``Crm accounts``; "" when we know none.
+
+    >>> right_remedy("scope", "Crm accounts", "nl")
+    "Geef de app-registratie bij Exact de scope 'Crm accounts', en koppel daarna opnieuw."
+    """
+    text = _RIGHTS.get(reason.split(":")[0].strip(), _RIGHTS[""])[language]
+    return text.replace("{scope}", scope) if scope else text.replace("'{scope}'", _UNKNOWN_SCOPE[language])
+
+
 REASONS = frozenset(_REASONS)
 """Every word that `reason_text` knows."""
 

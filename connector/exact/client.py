@@ -226,6 +226,25 @@ class ExactClient:
         pages = self._follow(_Request(method="GET", url=url, endpoint="system/Divisions"))
         return [DivisionRecord.from_json(row) for page in pages for row in page.rows]
 
+    def has_right(self, endpoint: str, action: str) -> bool | None:
+        """Ask whether the user may do something, which a refusal in answer does not count for as an error.
+
+        Whether it takes the app's scopes into account is not established.
+
+        Args:
+            endpoint: Such as ``crm/Accounts``.
+            action: ``GET``, ``POST``, ``PUT`` or ``DELETE``.
+
+        Returns:
+            None: the answer has a shape that we do not know. Source: exact-online-api.md 2.6 [docs: PiDocs]; the shape
+            of the answer is [assumed].
+        """
+        path = "users/UserHasRights"
+        query = f"endpoint={protocol.quote_option(endpoint)}&action={protocol.quote_option(action)}"
+        page = self._read(_Request(method="GET", url=f"{self._url(path)}?{query}", endpoint=path))
+        values = [value for row in page.rows for value in row.values() if isinstance(value, bool)]
+        return values[0] if len(values) == 1 else None
+
     def pages(self, path: str, *, select: Sequence[str], filter: str = "", orderby: str = "") -> Iterator[Page]:
         """Read a collection page by page, one after another (parallel reads repeat and skip rows).
 

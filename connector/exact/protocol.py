@@ -24,6 +24,7 @@ from connector.errors import (
     ExactUnexpected,
     RightsMissing,
 )
+from connector.texts import right_remedy
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 MAX_PAGE_BYTES = 64 * 1024 * 1024
@@ -127,21 +128,13 @@ def _origin(parts: Any) -> tuple[str, str | None, int | None]:
 GENERIC_FAILURE = "a problem has occurred"
 """How the text of a 500 begins that is a real failure, not a validation message (exact-online-api.md 2.9)."""
 
-REASONS = {
-    "BlockedUser": "The user of this connection is blocked in Exact; unblock it or connect as another one.",
-    "InactiveUser": "The user of this connection is inactive in Exact; activate it or connect as another one.",
-    "BlockedCustomer": "Exact has blocked this licence; ask Exact.",
-    "LicenseExpired": "The Exact licence has expired; renew it.",
-    "DivisionBlocked": "The administration is blocked in Exact (backup or conversion); wait or ask Exact.",
-    "NoDivisionAccess": "Give the user access to this administration, and tick it when connecting again.",
-}
-
 SCOPES = (
     ("crm/", "Crm accounts"),
     ("salesinvoice/", "Sales invoices"),
     ("documents/", "Organization documents"),
     ("system/", "Organization administration"),
     ("deleted", "Organization administration"),
+    ("users/", "Organization administration"),
     ("vat/", "Financial accounting"),
     ("financial/", "Financial accounting"),
 )
@@ -220,11 +213,8 @@ def _unauthorised(headers: Mapping[str, str], text: str, endpoint: str) -> Conne
     challenge = unquote(_lower(headers).get("www-authenticate", "")).replace("+", " ").lower()
     if "message expired" in challenge or "access token expired" in challenge:
         return TokenExpired("Exact says the access token has expired", hint="Check this computer's clock.")
-    return RightsMissing(
-        f"Exact does not accept us at {endpoint} (401)" + (f": {text}" if text else ""),
-        reason="unauthorized",
-        hint="See `connector connections`; connect again when it stays.",
-    )
+    message = f"Exact does not accept us at {endpoint} (401)" + (f": {text}" if text else "")
+    return _rights_missing(message, "unauthorized", endpoint)
 
 
 def _forbidden(headers: Mapping[str, str], text: str, endpoint: str) -> RightsMissing:
@@ -237,15 +227,15 @@ def _forbidden(headers: Mapping[str, str], text: str, endpoint: str) -> RightsMi
         reason = word = "NoDivisionAccess"
     elif not word and "license expired" in lowered:
         reason = word = "LicenseExpired"
-    if word in REASONS:
-        hint = REASONS[word]
-    else:
-        scope = scope_of(endpoint)
-        hint = "Give the user this right in Exact" + (
-            f", and the app registration the scope '{scope}'; then connect again." if scope else "."
-        )
     detail = text or reason or "no reason given"
-    return RightsMissing(f"Exact forbids {endpoint} (403): {detail}", reason=reason, hint=hint)
+    return _rights_missing(f"Exact forbids {endpoint} (403): {detail}", reason, endpoint)
+
+
+def _rights_missing(message: str, reason: str, endpoint: str) -> RightsMissing:
+    scope = scope_of(endpoint)
+    return RightsMissing(
+        message, reason=reason, hint=right_remedy(reason, scope, "en"), hint_nl=right_remedy(reason, scope, "nl")
+    )
 
 
 def scope_of(endpoint: str) -> str:
@@ -390,6 +380,15 @@ def quote_text(value: str) -> str:
     "'''t Hart'"
     """
     return "'" + value.replace("'", "''") + "'"
+
+
+def quote_option(value: str) -> str:
+    """Write a text as a literal in a query, percent-encoded: what functions take instead of a ``$filter``.
+
+    >>> quote_option("crm/Accounts")
+    "'crm/Accounts'"
+    """
+    return quote(quote_text(value), safe=QUERY_SAFE)
 
 
 def quote_guid(value: str) -> str:
