@@ -6,10 +6,12 @@ Which rows exist and who may see them is left to `store` and `api`.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cmp_to_key
+from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
 
@@ -319,38 +321,69 @@ def _order(text: str, entity: Entity) -> tuple[tuple[str, bool], ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """One page: its rows, the options of the next page (None on the last), and the number of all that match."""
+    """One page: its rows, the row before them, the options of the next page (None on the last), and how many match."""
 
     rows: Sequence[Row]
+    previous: Row | None
     next_options: dict[str, str] | None
     total: int
 
 
-def cut_page(rows: Iterable[Row], query: Query, entity: Entity) -> Slice:
-    """Filter, order and cut one page of at most 60; continues after the ``$skiptoken``."""
-    matching = [row for row in rows if query.matches is None or query.matches(row)]
-    keys = [*query.order, (entity.key, False)]
-    fields = [(entity.fields[name], descending) for name, descending in keys]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered:
+    """All rows that match, in the asked order; `keys` are what they are ordered by."""
 
-    def values(row: Row) -> tuple[Any, ...]:
-        return tuple(_comparable(field, row) for field, _descending in fields)
+    rows: Sequence[Row]
+    keys: Sequence[Any]
 
-    def compare(one: tuple[Any, ...], other: tuple[Any, ...]) -> int:
+
+def _order_fields(query: Query, entity: Entity) -> list[tuple[Field, bool]]:
+    """What rows are ordered by; the key comes last, so that no two rows share a place."""
+    return [(entity.fields[name], descending) for name, descending in (*query.order, (entity.key, False))]
+
+
+def _sort_key(fields: Sequence[tuple[Field, bool]]) -> Callable[[Sequence[Any]], Any]:
+    def compare(one: Sequence[Any], other: Sequence[Any]) -> int:
         for left, right, (_field, descending) in zip(one, other, fields, strict=True):
             if left != right:
                 less = right is not None if left is None else right is not None and left < right
                 return (1 if descending else -1) if less else (-1 if descending else 1)
         return 0
 
-    ordered = sorted(matching, key=lambda row: cmp_to_key(compare)(values(row)))[query.skip :]
+    return cmp_to_key(compare)
+
+
+def put_in_order(rows: Iterable[Row], query: Query, entity: Entity) -> Ordered:
+    """Filter and order; the same for all pages of one read."""
+    fields = _order_fields(query, entity)
+    key = _sort_key(fields)
+    matching = (row for row in rows if query.matches is None or query.matches(row))
+    placed = [(key([_comparable(field, row) for field, _descending in fields]), row) for row in matching]
+    placed.sort(key=itemgetter(0))
+    return Ordered(rows=[row for _key, row in placed], keys=[key for key, _row in placed])
+
+
+def cut_page(ordered: Ordered, query: Query, entity: Entity, *, empty_last: bool = False) -> Slice:
+    """One page of at most 60; continues after the ``$skiptoken``.
+
+    Args:
+        empty_last: A full last page has a next one all the same, which is empty [assumed], 2.5.
+    """
+    fields = _order_fields(query, entity)
+    start = query.skip
     if query.skip_token is not None:
-        token = tuple(unpadded(value) for value in query.skip_token)
-        if len(token) != len(fields):
+        if len(query.skip_token) != len(fields):
             raise malformed("Invalid $skiptoken.")
-        ordered = [row for row in ordered if compare(values(row), token) > 0]
-    page = ordered[: min(query.top if query.top is not None else PAGE_SIZE, PAGE_SIZE)]
-    more = len(ordered) > len(page) and (query.top is None or query.top > len(page))
-    return Slice(rows=page, next_options=_next(query, page[-1], fields) if page and more else None, total=len(matching))
+        token = _sort_key(fields)([unpadded(value) for value in query.skip_token])
+        start = bisect_right(ordered.keys, token)
+    page = ordered.rows[start : start + min(query.top if query.top is not None else PAGE_SIZE, PAGE_SIZE)]
+    more = start + len(page) < len(ordered.rows) or (empty_last and len(page) == PAGE_SIZE)
+    if page and more and (query.top is None or query.top > len(page)):
+        following = _next(query, page[-1], fields)
+    else:
+        following = None
+    previous = ordered.rows[start - 1] if start else None
+    return Slice(rows=page, previous=previous, next_options=following, total=len(ordered.rows))
 
 
 def _next(query: Query, last: Row, fields: Sequence[tuple[Field, bool]]) -> dict[str, str]:
@@ -375,18 +408,24 @@ def _literal(field: Field, row: Row) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def cut_sync_page(rows: Sequence[Row], query: Query) -> Slice:
-    """One page of at most 1,000 rows that are already those after the wanted Timestamp, in its order."""
+def cut_sync_page(rows: Sequence[Row], start: int, query: Query, *, empty_last: bool = False) -> Slice:
+    """One page of at most 1,000 of a stream in the order of its Timestamps, from `start` on.
+
+    Args:
+        empty_last: As with `cut_page`.
+    """
     size = min(query.top if query.top is not None else SYNC_PAGE_SIZE, SYNC_PAGE_SIZE)
-    page = rows[:size]
-    more = len(rows) > len(page) and (query.top is None or query.top > len(page))
+    page = rows[start : start + size]
+    more = start + len(page) < len(rows) or (empty_last and len(page) == SYNC_PAGE_SIZE)
+    more = more and (query.top is None or query.top > len(page))
     options = None
     if page and more:
         options = {name: value for name, value in query.raw.items() if name not in ("$skiptoken", "$top")}
         if query.top is not None:
             options["$top"] = str(query.top - size)
         options["$skiptoken"] = f"{page[-1]['Timestamp']}L"
-    return Slice(rows=page, next_options=options, total=len(rows))
+    previous = rows[start - 1] if start else None
+    return Slice(rows=page, previous=previous, next_options=options, total=len(rows) - start)
 
 
 def encode_value(field: Field, value: Any) -> Any:

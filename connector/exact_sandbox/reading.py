@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 from connector.exact_sandbox import entities
@@ -13,17 +14,20 @@ from connector.exact_sandbox.http import Answer, Request, json_answer
 from connector.exact_sandbox.odata import (
     PAGE_SIZE,
     SYNC_PAGE_SIZE,
+    Ordered,
     Query,
+    Slice,
     collection,
     cut_page,
     cut_sync_page,
     encode_row,
     parse_query,
+    put_in_order,
 )
 from connector.exact_sandbox.refusal import malformed, not_found
 from connector.exact_sandbox.rows import USER_ID, USER_NAME, Row
 from connector.exact_sandbox.sandbox import Sandbox
-from connector.exact_sandbox.store import DivisionStore
+from connector.exact_sandbox.store import DivisionStore, timestamp_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +105,7 @@ def attachment_url(base_url: str, division: int, row: Row) -> str:
     return f"{base_url}/docs/SysAttachment.aspx?ID={row['ID']}&_Division_={division}&Stamp=NL001"
 
 
-def entity_uri(base_url: str, place: Place, resource: Resource, row: Row) -> str:
+def entity_uri(base_url: str, place: Place, resource: Resource, row: Mapping[str, Any]) -> str:
     """The address of one entity."""
     key = row.get(resource.entity.key)
     literal = str(key) if isinstance(key, int) else f"guid'{key}'"
@@ -115,33 +119,60 @@ def read(sandbox: Sandbox, request: Request, place: Place, granted: list[int]) -
     if place.key is not None:
         return _single(sandbox, request, place, query)
     url = f"{request.base_url}/api/v1/{place.division}/{place.endpoint}"
+    empty_last = sandbox.faults.find("empty-last-page") is not None
     if resource.sync:
         token = query.skip_token[0] if query.skip_token else 0
         after = max(query.after_timestamp, token if isinstance(token, int) else 0)
-        page = cut_sync_page(sandbox.stores[place.division].after(resource.table, after), query)
-        rows = shown(sandbox, place, resource.table, page.rows, request.base_url)
+        store = sandbox.stores[place.division]
+        start = store.place_after(resource.table, after)
+        page = cut_sync_page(store.rows(resource.table), start, query, empty_last=empty_last)
+        rows = shown(sandbox, place, resource.table, _spoiled(sandbox, place, query, page), request.base_url)
     else:
-        rows = _all_rows(sandbox, request, place, granted)
-        page = cut_page(rows, query, resource.entity)
-        rows = [dict(row) for row in page.rows]
+        ordered = _ordered(sandbox, request, place, query, granted)
+        page = cut_page(ordered, query, resource.entity, empty_last=empty_last)
+        rows = _spoiled(sandbox, place, query, page)
     if place.count:
         return Answer(body=str(page.total).encode(), content_type="text/plain")
     out = [_encoded(sandbox, request, place, query, row) for row in rows]
+    emptied = sandbox.faults.find("empty-stream")
+    if emptied is not None and fnmatchcase(place.endpoint, emptied.parameter):
+        out, page = [], replace(page, next_options=None)
     return json_answer(collection(out, page, query, url, SYNC_PAGE_SIZE if resource.sync else PAGE_SIZE))
 
 
-def _all_rows(sandbox: Sandbox, request: Request, place: Place, granted: list[int]) -> list[dict[str, Any]]:
-    table = RESOURCES[place.endpoint].table
-    if table == "divisions":
-        return [
+def _spoiled(sandbox: Sandbox, place: Place, query: Query, page: Slice) -> list[Row]:
+    """The rows of a page; with faults on, the row before them once more, and older versions behind changed rows."""
+    rows = list(page.rows)
+    if query.skip_token is not None and page.previous is not None and sandbox.faults.find("repeated-rows"):
+        rows.insert(0, page.previous)
+    resource = RESOURCES[place.endpoint]
+    if resource.sync and sandbox.faults.find("old-versions"):
+        store = sandbox.stores[place.division]
+        pairs = ((row, store.before_change(resource.table, row)) for row in rows)
+        after = query.after_timestamp
+        rows = [version for pair in pairs for version in pair if version is not None and timestamp_of(version) > after]
+    return rows
+
+
+def _ordered(sandbox: Sandbox, request: Request, place: Place, query: Query, granted: list[int]) -> Ordered:
+    resource = RESOURCES[place.endpoint]
+    if resource.table == "divisions":
+        rows: list[dict[str, Any]] = [
             {**row, "Current": code == sandbox.current_division}
             for code, row in sandbox.division_rows.items()
             if code in granted
         ]
-    return shown(sandbox, place, table, sandbox.stores[place.division].rows(table), request.base_url)
+        return put_in_order(rows, query, resource.entity)
+    store = sandbox.stores[place.division]
+
+    def make() -> Ordered:
+        rows = shown(sandbox, place, resource.table, store.rows(resource.table), request.base_url)
+        return put_in_order(rows, query, resource.entity)
+
+    return store.remembered((place.endpoint, query.raw.get("$filter"), query.raw.get("$orderby")), make)
 
 
-def _encoded(sandbox: Sandbox, request: Request, place: Place, query: Query, row: Row) -> dict[str, Any]:
+def _encoded(sandbox: Sandbox, request: Request, place: Place, query: Query, row: Mapping[str, Any]) -> dict[str, Any]:
     resource = RESOURCES[place.endpoint]
     uri = entity_uri(request.base_url, place, resource, row)
     expanded: dict[str, Any] = {}
