@@ -11,9 +11,12 @@ from typing import Annotated
 import typer
 
 from connector.cli.terminal import note, terminal_of
-from connector.errors import SandboxFailed
+from connector.errors import SandboxFailed, WrongUsage
+from connector.exact_sandbox.faults import OFTEN_MEANS, WrongFault, explained
 from connector.exact_sandbox.options import SandboxOptions
 from connector.exact_sandbox.server import serve_forever
+
+_EPILOG = f"Faults (OFTEN: {OFTEN_MEANS}):\n\n\b\n{explained()}"
 
 
 class Switch(StrEnum):
@@ -25,7 +28,7 @@ class Switch(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("sandbox")(sandbox)
+    app.command("sandbox", epilog=_EPILOG)(sandbox)
 
 
 def sandbox(
@@ -46,6 +49,15 @@ def sandbox(
     limits: Annotated[Switch, typer.Option("--limits", help="Count calls and refuse too many.")] = Switch.ON,
     token_life: Annotated[int, typer.Option("--token-life", min=1, help="Seconds an access token lives.")] = 600,
     consent: Annotated[bool, typer.Option("--consent", help="Show the page where divisions are ticked.")] = False,
+    faults: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--faults",
+            metavar="PROFILE",
+            help="What goes wrong: names of faults from the list below, separated by commas, e.g. "
+            "slow-token:5,lost-posts. May be given several times.",
+        ),
+    ] = None,
 ) -> None:
     """An Exact Online look-alike on 127.0.0.1 until Ctrl-C; prints a ready [exact] block."""
     kept = terminal_of(context).config.parent / "sandbox.db"
@@ -63,10 +75,13 @@ def sandbox(
         limits=limits is Switch.ON,
         token_life=token_life,
         consent=consent,
+        faults=",".join(faults or ()),
         database=kept if kept.exists() else None,
     )
     try:
         serve_forever(options, sys.stdout)
+    except WrongFault as wrong:
+        raise WrongUsage(f"--faults: {wrong}", hint=f"{wrong.hint}; `connector sandbox --help` lists all") from wrong
     except OSError as error:
         raise SandboxFailed(
             f"the sandbox cannot start: {error.strerror or error}", hint="choose another --port"

@@ -5,6 +5,7 @@ are those of exact-online-api.md; each carries its certainty tag there, and here
 Start reading at `server` (the HTTP side), `world` (what is in it) and `expectations` (what should come of it).
 """
 
+from connector.exact_sandbox.faults import WrongFault
 from connector.exact_sandbox.mailbox import Mailbox, ReceivedMail
 from connector.exact_sandbox.options import SandboxOptions
 from connector.exact_sandbox.sandbox import Sandbox
@@ -18,6 +19,7 @@ __all__ = [
     "SandboxOptions",
     "SandboxServer",
     "World",
+    "WrongFault",
     "build_world",
     "serve_forever",
 ]

@@ -1,6 +1,7 @@
 """Every request in one place: what it asks for, whether it may, what it counts as, and who answers it.
 
-`Api.answer` is the single way in; a later fault injection wraps it. Framework and threads are in `server`.
+`Api.answer` is the single way in. What faults do before and afterwards is in `trouble`; framework and threads are in
+`server`.
 """
 
 from __future__ import annotations
@@ -10,21 +11,23 @@ from collections import Counter
 from dataclasses import replace
 from urllib.parse import unquote
 
-from connector.exact_sandbox import consent
+from connector.exact_sandbox import consent, trouble
 from connector.exact_sandbox.http import Answer, Request, html_answer
-from connector.exact_sandbox.reading import RESOURCES, Place, me, read
+from connector.exact_sandbox.reading import NAVIGATION, RESOURCES, Place, me, read
 from connector.exact_sandbox.refusal import Refused, malformed, not_found
 from connector.exact_sandbox.sandbox import Sandbox
 from connector.exact_sandbox.writing import write
 
-_API = re.compile(r"/api/v1/(?P<division>\d+)/(?P<endpoint>[\w/]+?)(?:\((?P<key>[^()]*)\))?(?P<count>/\$count)?")
+_API = re.compile(
+    r"/api/v1/(?P<division>\d+)/(?P<endpoint>[\w/]+?)"
+    r"(?:\((?P<key>[^()]*)\)(?:/(?P<property>\w+))?)?(?P<count>/\$count)?"
+)
 _DOWNLOAD = "/docs/SysAttachment.aspx"
 _EXPIRED = 'Bearer error="invalid_token", error_description="access%20token%20expired"'  # [one], 1.7
 _ATOM = (
     b'<?xml version="1.0" encoding="utf-8"?>\n'
     b'<feed xmlns="http://www.w3.org/2005/Atom"><title type="text">Exact</title></feed>'
 )
-_LOGIN = '<!doctype html><html lang="nl"><head><title>Exact Online</title></head><body><h1>Inloggen</h1></body></html>'
 
 Call = tuple[int | None, str, str]
 
@@ -44,6 +47,7 @@ class Api:
                 answer = self._routed(request)
             except Refused as refused:
                 answer = Answer(status=refused.status, body=refused.body(), headers=refused.headers)
+            answer = trouble.afterwards(self.sandbox.faults, request, answer)
         if answer.status >= 400:
             self.refused[answer.status] += 1
         return answer
@@ -59,7 +63,11 @@ class Api:
             return self._download(request)
         if request.path == "/api/v1/current/Me" and request.method == "GET":
             self.calls[None, "GET", "current/Me"] += 1
+            spoiled = trouble.arrived(self.sandbox, request)
+            if spoiled is not None:
+                return spoiled
             self._granted(request)
+            trouble.refuse(self.sandbox.faults, "GET", "current/Me")
             return _as_asked(request, me(self.sandbox, request))
         match = _API.fullmatch(request.path)
         if match is None:
@@ -69,13 +77,18 @@ class Api:
     def _call(self, request: Request, place: Place) -> Answer:
         """One counted call on a division: right first, then limits, then the work; errors are counted at the end."""
         self.calls[place.division, request.method, place.endpoint] += 1
+        spoiled = trouble.arrived(self.sandbox, request)
+        if spoiled is not None:
+            return spoiled
         limiter = self.sandbox.limiter
         headers: dict[str, str] = {}
         try:
             limiter.refuse_blocked(place.division, place.endpoint)
             # Any division number may stand in the URL of system/Divisions [one: picqer#470, Exact support], 2.2.
             granted = self._granted(request, None if place.endpoint == "system/Divisions" else place.division)
+            trouble.counted(self.sandbox, place.division)
             headers = limiter.take(place.division)
+            trouble.refuse(self.sandbox.faults, request.method, place.endpoint)
             answer = _as_asked(request, self._worked(request, place, granted))
         except Refused as refused:
             limiter.note(place.division, place.endpoint, refused.status)
@@ -110,16 +123,21 @@ class Api:
         options = request.options()
         division = int(options["_Division_"]) if options.get("_Division_", "").isdecimal() else 0
         self.calls[division, "GET", "docs/SysAttachment.aspx"] += 1
+        spoiled = trouble.arrived(self.sandbox, request)
+        if spoiled is not None:
+            return spoiled
         try:
             self._granted(request, division)
         except Refused:
-            return html_answer(_LOGIN)
+            return html_answer(trouble.LOGIN)
+        trouble.counted(self.sandbox, division)
         headers = self.sandbox.limiter.take(division)
+        trouble.refuse(self.sandbox.faults, "GET", "docs/SysAttachment.aspx")
         key = options.get("ID", "").strip("{}").lower()
         if self.sandbox.stores[division].get("attachments", key) is None:
             raise not_found()
         if options.get("Download") != "1":
-            return html_answer(_LOGIN)
+            return html_answer(trouble.LOGIN)
         name, content = self.sandbox.contents[key]
         disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
         kind = "application/pdf" if name.lower().endswith(".pdf") else "text/xml"
@@ -134,7 +152,15 @@ def _place(match: re.Match[str]) -> Place:
             key = key[5:-1]
         elif not key.isdecimal():
             raise malformed("Syntax error in the key of the resource.")
-    return Place(division=int(match["division"]), endpoint=match["endpoint"], key=key, count=match["count"] is not None)
+    place = Place(
+        division=int(match["division"]), endpoint=match["endpoint"], key=key, count=match["count"] is not None
+    )
+    if match["property"] is None:
+        return place
+    endpoint, field = NAVIGATION.get((place.endpoint, match["property"]), (None, ""))
+    if endpoint is None:
+        raise not_found()
+    return replace(place, endpoint=endpoint, key=None, within=(field, str(key)))
 
 
 def _as_asked(request: Request, answer: Answer) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from dataclasses import replace
 from html import escape
 from urllib.parse import parse_qsl, unquote_plus, urlencode
 
@@ -15,6 +16,12 @@ from connector.exact_sandbox.sandbox import Sandbox
 _PAGE = """<!doctype html><html lang="nl"><head><meta charset="utf-8"><title>{title}</title></head>
 <body><h1>{title}</h1>{content}</body></html>"""
 _TICK = '<p><label><input type="checkbox" name="division" value="{code}" checked> {code} {name}</label></p>'
+_GATEWAY_FAULT = {
+    "fault": {
+        "faultstring": "Failed to execute the ExtractVariables: ExtractAccessToken",
+        "detail": {"errorcode": "steps.extractvariables.ExecutionFailed"},
+    }
+}  # [one: dotnet#152], 1.5
 _BUTTONS = (
     '<button name="decision" value="allow">Toestaan</button> '
     '<button name="decision" value="deny">Weigeren</button></form>'
@@ -72,15 +79,25 @@ def _consent_page(sandbox: Sandbox, asked: dict[str, str]) -> Answer:
 
 def token(sandbox: Sandbox, request: Request) -> Answer:
     """POST to the token endpoint: credentials in the form body or as HTTP Basic, both work [clients]."""
+    faults = sandbox.faults
+    if faults.strikes("token-500"):
+        return Answer(status=500, body=json.dumps(_GATEWAY_FAULT).encode())
+    if faults.strikes("token-empty"):
+        return Answer()
     form = request.form()
     form.update(_basic(request.headers.get("authorization", "")))
     try:
         with sandbox.lock:
-            granted = sandbox.office.answer(form)
+            granted = sandbox.office.answer(form, early_status=401 if faults.find("token-early-401") else 400)
     except TokenRefused as refused:
         body = json.dumps({"error": refused.error, "error_description": refused.description}).encode()
         return Answer(status=refused.status, body=body, headers=refused.headers)
-    return Answer(body=json.dumps(granted).encode(), headers={"Cache-Control": "no-store"})
+    whole = Answer(body=json.dumps(granted).encode(), headers={"Cache-Control": "no-store"})
+    if form.get("grant_type") != "refresh_token":
+        return whole
+    slow = faults.find("slow-token")
+    body = b"" if faults.strikes("token-lost") else whole.body
+    return replace(whole, body=body, waits=slow.seconds if slow is not None else 0.0)
 
 
 def _basic(header: str) -> dict[str, str]:

@@ -44,12 +44,19 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One answer."""
+    """One answer.
+
+    Args:
+        waits: Seconds until it is sent; nothing is locked meanwhile.
+        closes_at: After so many bytes of the body the connection is closed; -1: without any answer; None: it is not.
+    """
 
     status: int = 200
     body: bytes = b""
     content_type: str = "application/json; charset=utf-8"
     headers: dict[str, str] = field(default_factory=dict)
+    waits: float = 0.0
+    closes_at: int | None = None
 
 
 def json_answer(value: Any, status: int = 200) -> Answer:

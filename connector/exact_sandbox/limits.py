@@ -61,15 +61,23 @@ class Limiter:
         minute, minute_reset = self._window(self._minutes, division, _MINUTE / self.speed)
         day, day_reset = self._window(self._days, division, _DAY / self.speed)
         if day.used >= self.per_day:
-            raise Refused(429, None, _family("X-RateLimit-", self.per_day, 0, day_reset))
+            raise self.spent(division, "day")
         if minute.used >= self.per_minute:
-            raise Refused(429, None, _family("X-RateLimit-Minutely-", self.per_minute, 0, minute_reset))
+            raise self.spent(division, "minute")
         minute.used += 1
         day.used += 1
         return {
             **_family("X-RateLimit-", self.per_day, self.per_day - day.used, day_reset),
             **_family("X-RateLimit-Minutely-", self.per_minute, self.per_minute - minute.used, minute_reset),
         }
+
+    def spent(self, division: int, family: str) -> Refused:
+        """The 429 of the minute or of the day: no body, and the headers of that family only [clients]."""
+        if family == "day":
+            _day, reset = self._window(self._days, division, _DAY / self.speed)
+            return Refused(429, None, _family("X-RateLimit-", self.per_day, 0, reset))
+        _minute, reset = self._window(self._minutes, division, _MINUTE / self.speed)
+        return Refused(429, None, _family("X-RateLimit-Minutely-", self.per_minute, 0, reset))
 
     def refuse_blocked(self, division: int, endpoint: str) -> None:
         """403 while this endpoint is blocked for its errors; status and body of the block are [assumed]."""

@@ -210,12 +210,12 @@ def _token(match: re.Match[str], at: int) -> tuple[str, Any]:
 
 
 def _time_literal(text: str, literal: str, at: int) -> datetime:
-    """Local time without a zone; a suffix is not accepted [one], 2.7."""
+    """Local time without a zone; a suffix is not accepted [one], 2.7. A bare day is its midnight [one: ossobv]."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is not None or "T" not in text:
+    if moment is None or moment.tzinfo is not None:
         raise malformed(f"Unrecognized 'Edm.DateTime' literal '{literal}' in '{at}'.")
     return moment
 
@@ -321,9 +321,10 @@ def _order(text: str, entity: Entity) -> tuple[tuple[str, bool], ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """One page: its rows, the options of the next page (None on the last), and the number of all that match."""
+    """One page: its rows, the row before them, the options of the next page (None on the last), and how many match."""
 
     rows: Sequence[Row]
+    previous: Row | None
     next_options: dict[str, str] | None
     total: int
 
@@ -362,8 +363,12 @@ def put_in_order(rows: Iterable[Row], query: Query, entity: Entity) -> Ordered:
     return Ordered(rows=[row for _key, row in placed], keys=[key for key, _row in placed])
 
 
-def cut_page(ordered: Ordered, query: Query, entity: Entity) -> Slice:
-    """One page of at most 60; continues after the ``$skiptoken``."""
+def cut_page(ordered: Ordered, query: Query, entity: Entity, *, empty_last: bool = False) -> Slice:
+    """One page of at most 60; continues after the ``$skiptoken``.
+
+    Args:
+        empty_last: A full last page has a next one all the same, which is empty [assumed], 2.5.
+    """
     fields = _order_fields(query, entity)
     start = query.skip
     if query.skip_token is not None:
@@ -371,11 +376,14 @@ def cut_page(ordered: Ordered, query: Query, entity: Entity) -> Slice:
             raise malformed("Invalid $skiptoken.")
         token = _sort_key(fields)([unpadded(value) for value in query.skip_token])
         start = bisect_right(ordered.keys, token)
-    left = len(ordered.rows) - start
     page = ordered.rows[start : start + min(query.top if query.top is not None else PAGE_SIZE, PAGE_SIZE)]
-    more = left > len(page) and (query.top is None or query.top > len(page))
-    following = _next(query, page[-1], fields) if page and more else None
-    return Slice(rows=page, next_options=following, total=len(ordered.rows))
+    more = start + len(page) < len(ordered.rows) or (empty_last and len(page) == PAGE_SIZE)
+    if page and more and (query.top is None or query.top > len(page)):
+        following = _next(query, page[-1], fields)
+    else:
+        following = None
+    previous = ordered.rows[start - 1] if start else None
+    return Slice(rows=page, previous=previous, next_options=following, total=len(ordered.rows))
 
 
 def _next(query: Query, last: Row, fields: Sequence[tuple[Field, bool]]) -> dict[str, str]:
@@ -400,18 +408,24 @@ def _literal(field: Field, row: Row) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def cut_sync_page(rows: Sequence[Row], query: Query) -> Slice:
-    """One page of at most 1,000 rows that are already those after the wanted Timestamp, in its order."""
+def cut_sync_page(rows: Sequence[Row], start: int, query: Query, *, empty_last: bool = False) -> Slice:
+    """One page of at most 1,000 of a stream in the order of its Timestamps, from `start` on.
+
+    Args:
+        empty_last: As with `cut_page`.
+    """
     size = min(query.top if query.top is not None else SYNC_PAGE_SIZE, SYNC_PAGE_SIZE)
-    page = rows[:size]
-    more = len(rows) > len(page) and (query.top is None or query.top > len(page))
+    page = rows[start : start + size]
+    more = start + len(page) < len(rows) or (empty_last and len(page) == SYNC_PAGE_SIZE)
+    more = more and (query.top is None or query.top > len(page))
     options = None
     if page and more:
         options = {name: value for name, value in query.raw.items() if name not in ("$skiptoken", "$top")}
         if query.top is not None:
             options["$top"] = str(query.top - size)
         options["$skiptoken"] = f"{page[-1]['Timestamp']}L"
-    return Slice(rows=page, next_options=options, total=len(rows))
+    previous = rows[start - 1] if start else None
+    return Slice(rows=page, previous=previous, next_options=options, total=len(rows) - start)
 
 
 def encode_value(field: Field, value: Any) -> Any:

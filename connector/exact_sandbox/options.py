@@ -24,6 +24,7 @@ class SandboxOptions:
         consent: True shows the page where divisions are ticked; else all divisions are granted at once.
         redirect_uris: https addresses that are registered besides every http address on a loopback host.
         database: A file that keeps what changes. When it exists, its world counts and not the one described here.
+        faults: What goes wrong from the start, e.g. ``slow-token:5,lost-posts``; `faults.KINDS` has them all.
         clock: Gives the aware time.
     """
 
@@ -41,4 +42,5 @@ class SandboxOptions:
     consent: bool = False
     redirect_uris: tuple[str, ...] = ()
     database: Path | None = None
+    faults: str = ""
     clock: Callable[[], datetime] = utc_now

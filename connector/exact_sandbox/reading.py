@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 from connector.exact_sandbox import entities
@@ -15,6 +16,7 @@ from connector.exact_sandbox.odata import (
     SYNC_PAGE_SIZE,
     Ordered,
     Query,
+    Slice,
     collection,
     cut_page,
     cut_sync_page,
@@ -25,7 +27,7 @@ from connector.exact_sandbox.odata import (
 from connector.exact_sandbox.refusal import malformed, not_found
 from connector.exact_sandbox.rows import USER_ID, USER_NAME, Row
 from connector.exact_sandbox.sandbox import Sandbox
-from connector.exact_sandbox.store import DivisionStore
+from connector.exact_sandbox.store import DivisionStore, timestamp_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,8 @@ _PLAIN = {
     "vat/VATCodes": (entities.VAT_CODE, "vat_codes"),
     "cashflow/PaymentConditions": (entities.PAYMENT_CONDITION, "conditions"),
     "system/Divisions": (entities.DIVISION, "divisions"),
+    "system/AllDivisions": (entities.DIVISION, "divisions"),
+    "hrm/Divisions": (entities.HRM_DIVISION, "divisions"),
 }
 _SYNC = {
     "sync/CRM/Accounts": (with_timestamp(entities.ACCOUNT), "accounts"),
@@ -68,14 +72,22 @@ RESOURCES: dict[str, Resource] = {
 }
 
 
+# Where a navigation property leads: the endpoint of its rows, and their field that names the entity it starts from.
+NAVIGATION = {
+    ("salesinvoice/SalesInvoices", "SalesInvoiceLines"): ("salesinvoice/SalesInvoiceLines", "InvoiceID"),
+    ("crm/Accounts", "BankAccounts"): ("crm/BankAccounts", "Account"),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What a path under /api/v1/{division} names."""
+    """What a path under /api/v1/{division} names. `within` is the field and value of a navigation property."""
 
     division: int
     endpoint: str
-    key: str | None
-    count: bool
+    key: str | None = None
+    count: bool = False
+    within: tuple[str, str] | None = None
 
 
 def shown(sandbox: Sandbox, place: Place, table: str, rows: Iterable[Row], base_url: str) -> list[dict[str, Any]]:
@@ -103,7 +115,7 @@ def attachment_url(base_url: str, division: int, row: Row) -> str:
     return f"{base_url}/docs/SysAttachment.aspx?ID={row['ID']}&_Division_={division}&Stamp=NL001"
 
 
-def entity_uri(base_url: str, place: Place, resource: Resource, row: Row) -> str:
+def entity_uri(base_url: str, place: Place, resource: Resource, row: Mapping[str, Any]) -> str:
     """The address of one entity."""
     key = row.get(resource.entity.key)
     literal = str(key) if isinstance(key, int) else f"guid'{key}'"
@@ -115,47 +127,75 @@ def read(sandbox: Sandbox, request: Request, place: Place, granted: list[int]) -
     resource = RESOURCES[place.endpoint]
     query = parse_query(request.options(), resource.entity, sync=resource.sync)
     if place.key is not None:
-        return _single(sandbox, request, place, query)
-    url = f"{request.base_url}/api/v1/{place.division}/{place.endpoint}"
+        return _single(sandbox, request, place, query, granted)
+    url = request.base_url + request.path
+    empty_last = sandbox.faults.find("empty-last-page") is not None
     if resource.sync:
         token = query.skip_token[0] if query.skip_token else 0
         after = max(query.after_timestamp, token if isinstance(token, int) else 0)
-        page = cut_sync_page(sandbox.stores[place.division].after(resource.table, after), query)
-        rows = shown(sandbox, place, resource.table, page.rows, request.base_url)
+        store = sandbox.stores[place.division]
+        start = store.place_after(resource.table, after)
+        page = cut_sync_page(store.rows(resource.table), start, query, empty_last=empty_last)
+        rows = shown(sandbox, place, resource.table, _spoiled(sandbox, place, query, page), request.base_url)
     else:
-        page = cut_page(_ordered(sandbox, request, place, query, granted), query, resource.entity)
-        rows = [dict(row) for row in page.rows]
+        ordered = _ordered(sandbox, request, place, query, granted)
+        page = cut_page(ordered, query, resource.entity, empty_last=empty_last)
+        rows = _spoiled(sandbox, place, query, page)
     if place.count:
         return Answer(body=str(page.total).encode(), content_type="text/plain")
     out = [_encoded(sandbox, request, place, query, row) for row in rows]
+    emptied = sandbox.faults.find("empty-stream")
+    if emptied is not None and fnmatchcase(place.endpoint, emptied.parameter):
+        out, page = [], replace(page, next_options=None)
     return json_answer(collection(out, page, query, url, SYNC_PAGE_SIZE if resource.sync else PAGE_SIZE))
+
+
+def _spoiled(sandbox: Sandbox, place: Place, query: Query, page: Slice) -> list[Row]:
+    """The rows of a page; with faults on, the row before them once more, and older versions behind changed rows."""
+    rows = list(page.rows)
+    if query.skip_token is not None and page.previous is not None and sandbox.faults.find("repeated-rows"):
+        rows.insert(0, page.previous)
+    resource = RESOURCES[place.endpoint]
+    if resource.sync and sandbox.faults.find("old-versions"):
+        store = sandbox.stores[place.division]
+        pairs = ((row, store.before_change(resource.table, row)) for row in rows)
+        after = query.after_timestamp
+        rows = [version for pair in pairs for version in pair if version is not None and timestamp_of(version) > after]
+    return rows
+
+
+def _divisions(sandbox: Sandbox, place: Place, granted: list[int]) -> list[Row]:
+    rows = []
+    for code in granted:
+        row: Row = {**sandbox.division_rows[code], "Current": code == sandbox.current_division}
+        rows.append({**row, "HID": row["Hid"], "Status": 0} if place.endpoint == "hrm/Divisions" else row)
+    return rows
 
 
 def _ordered(sandbox: Sandbox, request: Request, place: Place, query: Query, granted: list[int]) -> Ordered:
     resource = RESOURCES[place.endpoint]
     if resource.table == "divisions":
-        rows: list[dict[str, Any]] = [
-            {**row, "Current": code == sandbox.current_division}
-            for code, row in sandbox.division_rows.items()
-            if code in granted
-        ]
-        return put_in_order(rows, query, resource.entity)
+        return put_in_order(_divisions(sandbox, place, granted), query, resource.entity)
     store = sandbox.stores[place.division]
 
     def make() -> Ordered:
-        rows = shown(sandbox, place, resource.table, store.rows(resource.table), request.base_url)
+        found: Iterable[Row] = store.rows(resource.table)
+        if place.within is not None:
+            field, value = place.within
+            found = [row for row in found if row[field] == value]
+        rows = shown(sandbox, place, resource.table, found, request.base_url)
         return put_in_order(rows, query, resource.entity)
 
-    return store.remembered((place.endpoint, query.raw.get("$filter"), query.raw.get("$orderby")), make)
+    return store.remembered((place.endpoint, place.within, query.raw.get("$filter"), query.raw.get("$orderby")), make)
 
 
-def _encoded(sandbox: Sandbox, request: Request, place: Place, query: Query, row: Row) -> dict[str, Any]:
+def _encoded(sandbox: Sandbox, request: Request, place: Place, query: Query, row: Mapping[str, Any]) -> dict[str, Any]:
     resource = RESOURCES[place.endpoint]
     uri = entity_uri(request.base_url, place, resource, row)
     expanded: dict[str, Any] = {}
     if "SalesInvoiceLines" in query.expand:
         lines = sandbox.stores[place.division].lines_of(str(row["InvoiceID"]))
-        line_place = Place(division=place.division, endpoint="salesinvoice/SalesInvoiceLines", key=None, count=False)
+        line_place = Place(division=place.division, endpoint="salesinvoice/SalesInvoiceLines")
         line_resource = RESOURCES[line_place.endpoint]
         expanded["SalesInvoiceLines"] = {
             "results": [
@@ -171,13 +211,13 @@ def _encoded(sandbox: Sandbox, request: Request, place: Place, query: Query, row
     return encode_row(resource.entity, {**row, **expanded}, select, uri)
 
 
-def _single(sandbox: Sandbox, request: Request, place: Place, query: Query) -> Answer:
+def _single(sandbox: Sandbox, request: Request, place: Place, query: Query, granted: list[int]) -> Answer:
     resource = RESOURCES[place.endpoint]
     if resource.sync:
         raise malformed("Resource not found for the segment.")
     key = place.key or ""
     if resource.table == "divisions":
-        row = sandbox.division_rows.get(int(key)) if key.isdecimal() else None
+        row = next((row for row in _divisions(sandbox, place, granted) if str(row["Code"]) == key), None)
     else:
         row = sandbox.stores[place.division].get(resource.table, key)
     if row is None:

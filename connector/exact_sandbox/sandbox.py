@@ -14,6 +14,7 @@ from typing import Any
 
 from connector.exact_sandbox.database import Database
 from connector.exact_sandbox.dates import stored_instant, today_in_amsterdam
+from connector.exact_sandbox.faults import Faults
 from connector.exact_sandbox.limits import Limiter
 from connector.exact_sandbox.numbers import guid
 from connector.exact_sandbox.oauth import TokenOffice
@@ -49,6 +50,7 @@ class Sandbox:
             client_id=self.client_id, client_secret=self.client_secret, token_life=options.token_life, clock=self.clock,
             store=database.keep_chain, chains=database.chains(),
         )  # fmt: skip
+        self.faults = Faults(options.faults)
         self.limiter = Limiter(clock=self.clock, speed=options.speed, enabled=options.limits)
 
     @classmethod

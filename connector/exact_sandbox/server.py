@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
 from types import TracebackType
@@ -13,12 +15,15 @@ from typing import Self, TextIO
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Address
 from starlette.requests import Request as WebRequest
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from connector.exact_sandbox.api import Api
-from connector.exact_sandbox.http import Request
+from connector.exact_sandbox.http import Answer, Request
 from connector.exact_sandbox.mailbox import Mailbox
 from connector.exact_sandbox.options import SandboxOptions
 from connector.exact_sandbox.sandbox import Sandbox
@@ -27,8 +32,26 @@ _METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"]
 _START_SECONDS = 10.0
 
 
-def make_app(api: Api, base_url: str) -> Starlette:
-    """An ASGI app with one route: everything goes to `Api.answer`."""
+class _Torn(Response):
+    """An answer that ends too early: after some bytes of the body it declared, or before anything was sent."""
+
+    def __init__(self, answer: Answer, hang_up: Callable[[], None]) -> None:
+        super().__init__(content=answer.body, status_code=answer.status, media_type=answer.content_type)
+        self._closes_at = answer.closes_at or 0
+        self._hang_up = hang_up
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._closes_at >= 0:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            part = bytes(self.body)[: self._closes_at]
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        self._hang_up()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+def make_app(api: Api, base_url: str, hang_up: Callable[[Address | None], None]) -> Starlette:
+    """An ASGI app with one route: everything goes to `Api.answer`. `hang_up` closes the connection of a client."""
 
     async def everything(web: WebRequest) -> Response:
         request = Request(
@@ -36,6 +59,9 @@ def make_app(api: Api, base_url: str) -> Starlette:
             headers={name.lower(): value for name, value in web.headers.items()},
         )  # fmt: skip
         answer = await run_in_threadpool(api.answer, request)
+        await asyncio.sleep(answer.waits)
+        if answer.closes_at is not None:
+            return _Torn(answer, lambda: hang_up(web.client))
         headers = dict(answer.headers)
         if answer.body:
             headers["Content-Type"] = answer.content_type
@@ -89,7 +115,8 @@ class SandboxServer:
         self._socket = bind_loopback(self.options.port or int(self.state.kept("http_port") or 0))
         self.port = self._socket.getsockname()[1]
         self.state.keep("http_port", self.port)
-        config = uvicorn.Config(make_app(self._api, self.base_url), log_config=None, lifespan="off", access_log=False)
+        app = make_app(self._api, self.base_url, self._hang_up)
+        config = uvicorn.Config(app, http="h11", log_config=None, lifespan="off", access_log=False)
         self._server = uvicorn.Server(config)
         self._thread = Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True, name="exact-sandbox"
@@ -111,6 +138,13 @@ class SandboxServer:
             self._socket.close()
         if self._own_state:
             self.state.close()
+
+    def _hang_up(self, client: Address | None) -> None:
+        """Close the connection of this client; what was written to it is still sent."""
+        assert self._server is not None
+        for connection in self._server.server_state.connections:
+            if isinstance(connection, H11Protocol) and client is not None and connection.client == tuple(client):
+                connection.transport.close()
 
     @property
     def base_url(self) -> str:

@@ -44,6 +44,7 @@ class DivisionStore:
     tables: dict[str, dict[str, Row]] = field(default_factory=lambda: {name: {} for name in (*TABLES, "deleted")})
     _lists: dict[str, list[Row]] = field(default_factory=dict)
     _lines: dict[str, list[Row]] | None = None
+    _before: dict[tuple[str, str], Row] = field(default_factory=dict)
     _remembered: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
     def load(self, tables: dict[str, list[Row]]) -> None:
@@ -69,7 +70,9 @@ class DivisionStore:
         stamped: Row = {**row, "Timestamp": timestamp}
         key = str(stamped[key_of(table)])
         rows = self.tables[table]
-        rows.pop(key, None)
+        older = rows.pop(key, None)
+        if older is not None:
+            self._before[table, key] = older
         rows[key] = stamped
         self._forget(table)
         return stamped
@@ -104,10 +107,19 @@ class DivisionStore:
         """One row, by its key in lower case."""
         return self.tables[table].get(key.lower())
 
-    def after(self, table: str, timestamp: int) -> list[Row]:
-        """Rows with a higher version. `flat` is the stream of invoice headers and lines."""
-        rows = self.rows(table)
-        return rows[bisect_right(rows, timestamp, key=timestamp_of) :]
+    def place_after(self, table: str, timestamp: int) -> int:
+        """Where in `rows` the higher versions begin. `flat` is the stream of invoice headers and lines."""
+        return bisect_right(self.rows(table), timestamp, key=timestamp_of)
+
+    def before_change(self, table: str, row: Row) -> Row | None:
+        """A row of a stream as it was before its last change; None when it never changed."""
+        if table != "flat":
+            return self._before.get((table, str(row[key_of(table)])))
+        header = self._before.get(("invoices", str(row["InvoiceID"])))
+        if row["LineNumber"] == 0:
+            return None if header is None else _header_row(header)
+        line = self._before.get(("lines", str(row["ID"])))
+        return None if line is None else _flat_line(header or {}, line)
 
     def lines_of(self, invoice_id: str) -> list[Row]:
         """The lines of an invoice, by number."""
@@ -134,20 +146,18 @@ class DivisionStore:
             key=lambda pair: timestamp_of(pair[1]),
         )
         self.counter = 1000
+        self._before.clear()
         for rows in self.tables.values():
             rows.clear()
         for table, row in ordered:
             self.put(table, row)
 
     def _flat(self) -> list[Row]:
-        """Header rows (LineNumber 0, ID = InvoiceID [assumed]) and line rows with the header's values repeated."""
+        """Header rows and line rows in one stream."""
         flat: list[Row] = []
         headers = self.tables["invoices"]
-        for header in headers.values():
-            flat.append({**header, "ID": header["InvoiceID"], "LineNumber": 0})
-        for line in self.tables["lines"].values():
-            header = headers.get(str(line["InvoiceID"]), {})
-            flat.append({**header, **dict.fromkeys(_HEADER_ONLY), **line})
+        flat += [_header_row(header) for header in headers.values()]
+        flat += [_flat_line(headers.get(str(line["InvoiceID"]), {}), line) for line in self.tables["lines"].values()]
         return sorted(flat, key=timestamp_of)
 
     def _forget(self, table: str) -> None:
@@ -156,6 +166,16 @@ class DivisionStore:
         if table in ("invoices", "lines"):
             self._lists.pop("flat", None)
             self._lines = None
+
+
+def _header_row(header: Row) -> Row:
+    """LineNumber 0, ID = InvoiceID [assumed]."""
+    return {**header, "ID": header["InvoiceID"], "LineNumber": 0}
+
+
+def _flat_line(header: Row, line: Row) -> Row:
+    """The header's values are repeated on each line."""
+    return {**header, **dict.fromkeys(_HEADER_ONLY), **line}
 
 
 def newest(rows: Iterable[Row]) -> int:
