@@ -4,10 +4,10 @@ The lease is a row; whoever holds it calls Exact with no transaction open, commi
 anyone use it. Source of the rules: exact-online-api.md 1.4-1.6, design.md section 3.
 """
 
+import signal
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -28,6 +28,7 @@ log = structlog.get_logger()
 LEASE = timedelta(seconds=180)
 """Longer than a token call may take in total (120 s), so that a slow answer still finds its lease."""
 POLL_SECONDS = 0.25
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 CONNECT_AGAIN = "connect the division again: connector connect; its cursors and history stay"
 
 
@@ -184,26 +185,18 @@ class TokenKeeper:
 
 
 def _undisturbed(work: Callable[[], str | None]) -> str | None:
-    """Let `work` come to its end though somebody presses Ctrl-C meanwhile: half a renewal loses the connection.
+    """Let `work` come to its end though somebody presses Ctrl-C or stops the process: half a renewal loses all.
 
-    In a thread of its own, because an interrupt is raised in the main one; it is passed on afterwards.
+    Signals reach Python in the main thread only; there they are kept until the end, and then count.
     """
-    outcome: Future[str | None] = Future()
-
-    def run() -> None:
-        try:
-            outcome.set_result(work())
-        except BaseException as error:  # handed to the waiting thread, whatever it is
-            outcome.set_exception(error)
-
-    thread = threading.Thread(target=run, name="token-renewal")
-    thread.start()
-    interrupted: KeyboardInterrupt | None = None
-    while thread.is_alive():
-        try:
-            thread.join()
-        except KeyboardInterrupt as error:
-            interrupted = error
-    if interrupted is not None:
-        raise interrupted
-    return outcome.result()
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    kept: list[int] = []
+    handlers = {number: signal.signal(number, lambda came, _: kept.append(came)) for number in INTERRUPTS}
+    try:
+        return work()
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+        if kept:
+            signal.raise_signal(kept[0])

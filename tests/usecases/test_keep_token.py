@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from connector.errors import AuthorizationLost, ExactUnavailable
 from connector.exact.client import ExactClient
@@ -380,3 +385,82 @@ def test_client_goes_on_over_many_token_lives(office: Office) -> None:
 
     assert token_calls(office) == 10
     assert office.server.refusals(401) == 0
+
+
+def overtaken_by(office: Office, happening: Callable[[], None], *, before: bool = False) -> ExactOAuth:
+    """A token service at which something happens after Exact has answered, or before it is asked."""
+    real = office.wiring.oauth
+
+    class Overtaken(ExactOAuth):
+        def refresh(self, refresh_token: str) -> TokenAnswer:
+            if before:
+                happening()
+            answer = real.refresh(refresh_token)
+            if not before:
+                happening()
+            return answer
+
+    return Overtaken(real._http, base_url=office.server.base_url, client_id="", client_secret="", redirect_uri="")
+
+
+def holds_the_newest(office: Office) -> bool:
+    """Whether the refresh token in the database is the one that Exact will take next."""
+    pair = stored(office).pair
+    return pair is not None and pair.refresh_token == office.server.state.office.chains[-1].refresh_token
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_interrupt_waits_for_the_renewal(office: Office, connection: ConnectionId, times: int) -> None:
+    """Ctrl-C during the token call, pressed once or again and again, is heard only once the new pair is stored."""
+
+    def press() -> None:
+        for _ in range(times):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)  # the answer is still on its way
+
+    office.clock.forward(seconds=LIFE + 1)
+
+    with pytest.raises(KeyboardInterrupt):
+        keeper(office, connection, overtaken_by(office, press))()
+
+    assert token_calls(office) == 1
+    assert holds_the_newest(office)
+    assert stored(office).lease_by is None
+
+
+def test_locked_database_does_not_lose_the_pair(office: Office, connection: ConnectionId) -> None:
+    """A database that somebody else writes to when the answer comes is tried again until it takes the new pair."""
+    event.listen(office.database.engine, "connect", lambda raw, _: raw.execute("PRAGMA busy_timeout=1"))
+    office.database.dispose()  # what is open already waits longer
+    file = office.database.engine.url.database
+    assert file is not None
+    waits: list[float] = []
+    with closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as other:
+        oauth = overtaken_by(office, lambda: other.execute("BEGIN IMMEDIATE"))
+        ours = TokenKeeper(
+            office.database,
+            office.wiring.vault,
+            oauth,
+            connection,
+            clock=office.clock,
+            sleep=lambda seconds: (waits.append(seconds), other.rollback() if len(waits) == 3 else None)[0],
+        )
+        office.clock.forward(seconds=LIFE + 1)
+
+        given = ours()
+
+    assert len(waits) == 3
+    assert given == access_token(office)
+    assert holds_the_newest(office)
+    assert token_calls(office) == 1
+
+
+def test_pair_of_a_new_consent_is_not_overwritten(office: Office, connection: ConnectionId) -> None:
+    """A pair that comes in after somebody connected again is dropped: the new consent has ended its chain."""
+    oauth = overtaken_by(office, lambda: office.connect() and None)
+    office.clock.forward(seconds=LIFE + 1)
+
+    given = keeper(office, connection, oauth)()
+
+    assert given == access_token(office)
+    assert holds_the_newest(office)
