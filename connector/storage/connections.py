@@ -1,6 +1,5 @@
 """Connections: log-ins at Exact. Their tokens are `tokens`' affair, their administrations `divisions`'."""
 
-import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -50,7 +49,7 @@ class Connection:
     renewal_begun_at: datetime | None
     """Since when a renewal of this pair is without an answer: Exact may have used it up."""
     fence: str
-    """Names this connection beside the key file (`fences`); no other one ever has it."""
+    """Names the chain of tokens of its last consent beside the key file (`fences`); no other chain ever has it."""
     created_at: datetime
 
 
@@ -67,7 +66,7 @@ def add_or_find(
         user_name=storable(user_name),
         version=0,
         failed_renewals=0,
-        fence=uuid.uuid4().hex,
+        fence="",
         state=ConnectionState.ACTIVE.value,
         state_since=now,
         created_at=now,

@@ -3,6 +3,7 @@
 The order is the caller's (exact-online-api.md 1.6): take the lease, commit; call; store the pair, commit; use.
 """
 
+import uuid
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -129,6 +130,8 @@ def store_pair(
 def accept_pair(session: Session, vault: Vault, connection_id: ConnectionId, *, pair: TokenPair, now: datetime) -> int:
     """Keep the first pair of a new consent, whatever was there; a renewal that is under way loses its lease.
 
+    A new chain begins, with a fence of its own: also in a restored database.
+
     Returns the new fencing number.
 
     Raises:
@@ -137,7 +140,7 @@ def accept_pair(session: Session, vault: Vault, connection_id: ConnectionId, *, 
     statement = (
         update(CONNECTIONS)
         .where(CONNECTIONS.c.id == connection_id)
-        .values(_pair_values(vault, connection_id, pair, now))
+        .values({**_pair_values(vault, connection_id, pair, now), "fence": uuid.uuid4().hex})
         .returning(CONNECTIONS.c.version)
     )
     stored = session.connection().execute(statement).scalar_one_or_none()

@@ -23,6 +23,7 @@ from connector.exact.oauth import ExactOAuth
 from connector.storage import tokens
 from connector.storage.connections import ConnectionId, ConnectionState
 from connector.storage.database import Database
+from connector.storage.fences import Fences
 from connector.storage.vault import Vault
 from connector.usecases.ownership import is_gone, new_owner
 
@@ -34,6 +35,7 @@ STORE_WITHIN = timedelta(hours=1)
 """How long a new pair is held for a database that does not take it: there is no other copy."""
 POLL_SECONDS = 0.25
 LOST_IN_FLIGHT = "lost_in_flight"
+RESTORED = "restored"
 CONNECT_AGAIN = "connect the division again: connector connect; its cursors and history stay"
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 PAUSES = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
@@ -66,6 +68,7 @@ class TokenKeeper:
         oauth: ExactOAuth,
         connection: ConnectionId,
         *,
+        fences: Fences,
         clock: Callable[[], datetime],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -73,6 +76,8 @@ class TokenKeeper:
         self._vault = vault
         self._oauth = oauth
         self._connection = connection
+        self._fences = fences
+        self._fenced = 1  # the first pair of a consent needs no fence: no older copy knows this chain
         self._clock = clock
         self._sleep = sleep
 
@@ -91,6 +96,7 @@ class TokenKeeper:
             stored = self._read()
             if stored.pair is None or stored.state is not ConnectionState.ACTIVE:
                 raise _lost(stored.cause or "no_tokens")
+            self._fence(stored.fence, stored.version)
             age = protocol.refresh_due(stored.pair.issued_at, stored.pair.expires_in, self._clock())
             usable = stored.pair.access_token != rejected
             if usable and age is protocol.TokenAge.FRESH:
@@ -129,6 +135,9 @@ class TokenKeeper:
     def _renew(self, stored: tokens.StoredTokens, owner: str, rejected: str | None) -> str | None:
         """Exchange the refresh token; the caller holds the lease. None: what is stored has changed, read it."""
         assert stored.pair is not None
+        if self._fences.read(stored.fence) > stored.version:
+            self._lose(RESTORED, stored, owner)
+            return None
         answer = self._oauth.refresh(stored.pair.refresh_token)
         if isinstance(answer, protocol.Granted):
             return self._keep_granted(answer, stored)
@@ -159,7 +168,18 @@ class TokenKeeper:
         except Superseded:
             return None  # somebody connected again during the call: what they hold counts
         log.info("token.renewed", connection=self._connection, version=stored.version + 1)
+        self._fence(stored.fence, stored.version + 1)
         return pair.access_token
+
+    def _fence(self, fence: str, version: int) -> None:
+        """Write down beside the key file which pair is stored. Only afterwards: a fence is never ahead by a crash."""
+        if version <= self._fenced:
+            return
+        try:
+            self._fences.raise_to(fence, version)
+        except OSError as error:  # `doctor` says so; the tokens are safe all the same
+            log.warning("token.not_fenced", connection=self._connection, error=type(error).__name__)
+        self._fenced = version
 
     def _store(self, pair: tokens.TokenPair, version: int, session: Session) -> int:
         return tokens.store_pair(session, self._vault, self._connection, version=version, pair=pair, now=self._clock())

@@ -82,6 +82,7 @@ def keeper(office: Office, connection: ConnectionId, oauth: ExactOAuth | None = 
         office.wiring.vault,
         oauth or office.wiring.oauth,
         connection,
+        fences=office.wiring.fences,
         clock=office.clock,
         sleep=lambda seconds: time.sleep(seconds / 10),
     )
@@ -556,7 +557,7 @@ def test_service_out_of_reach_is_tried_each_minute(office: Office, connection: C
     office.clock.forward(seconds=LIFE + 1)
     nowhere = token_http_client("http://127.0.0.1:9")
     oauth = ExactOAuth(nowhere, base_url="http://127.0.0.1:9", client_id="", client_secret="", redirect_uri="")
-    for _ in range(5):
+    for _ in range(3):
         with pytest.raises(ExactUnavailable):
             keeper(office, connection, oauth)()
         office.clock.forward(minutes=1)
@@ -637,6 +638,7 @@ def test_locked_database_does_not_lose_the_pair(office: Office, connection: Conn
             office.wiring.vault,
             oauth,
             connection,
+            fences=office.wiring.fences,
             clock=office.clock,
             sleep=lambda seconds: (waits.append(seconds), other.rollback() if len(waits) == 3 else None)[0],
         )
