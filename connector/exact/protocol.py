@@ -504,11 +504,13 @@ class StillValid:
 class Later:
     """No verdict: keep what we hold, pause, try again.
 
-    `lost`: Exact may have used up the refresh token in answering, and we did not get the new one.
+    `lost`: Exact may have used up the refresh token in answering, and we did not get the new one. `asked`: False
+    when no connection was made, so that Exact never heard of it.
     """
 
     reason: str
     lost: bool = False
+    asked: bool = True
     refresh_token: str = field(default="", repr=False)
 
 

@@ -175,6 +175,11 @@ class ConnectionRow(Row, table=True):
     token_issued_at: datetime | None = None
     token_expires_at: datetime | None = None
     refresh_issued_at: datetime | None = None
+    renewal_begun_at: datetime | None = None
+    failed_renewals: int = 0
+    retry_at: datetime | None = None
+    trouble: str | None = None
+    fence: str
     state: str = "active"
     state_since: datetime
     cause: str | None = None
