@@ -257,6 +257,10 @@ def _lower(headers: Mapping[str, str]) -> dict[str, str]:
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  (Exact's wall clock has no zone; it gets one in parse_instant)
 _EXACT_DATE = re.compile(r"/Date\((-?\d{1,15})(?:[+-]\d{4})?\)/")
 CODE_WIDTH = 18
+OVERLAP = timedelta(hours=2)
+"""How far a filter on Modified goes back before what was seen last (design.md section 3)."""
+BEGINNING = datetime(1990, 1, 1, tzinfo=UTC)
+"""Before anything in Exact Online: a list may demand a filter, so that even a whole one is read with it (2.6)."""
 
 
 def parse_date(value: object) -> date | None:
@@ -309,6 +313,18 @@ def format_literal(instant: datetime) -> str:
     if instant.tzinfo is None:
         raise ValueError("an instant needs a zone")
     return f"datetime'{instant.astimezone(AMSTERDAM).replace(tzinfo=None).isoformat(timespec='seconds')}'"
+
+
+def modified_since(instant: datetime | None) -> str:
+    """Write the filter for what was modified at or after an instant, overlapped by `OVERLAP`; None: for everything.
+
+    The overlap covers the hour that October repeats, in which later changes show an earlier wall clock, and rows
+    that became visible a little after their own time (section 2.7).
+
+    >>> modified_since(datetime(2026, 7, 1, 12, 0, tzinfo=UTC))
+    "Modified ge datetime'2026-07-01T12:00:00'"
+    """
+    return f"Modified ge {format_literal(BEGINNING if instant is None else instant - OVERLAP)}"
 
 
 def parse_decimal(value: object) -> Decimal | None:

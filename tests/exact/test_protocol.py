@@ -2,7 +2,7 @@
 
 import json
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
@@ -183,28 +183,6 @@ def test_spent_day_is_no_spent_minute() -> None:
 def test_same_origin(url: str, is_same: bool) -> None:
     """Only the very scheme, host and port may get a token."""
     assert protocol.same_origin("https://start.exactonline.nl", url) is is_same
-
-
-@given(st.dates(date(1902, 1, 1), date(2099, 12, 31)))
-def test_dates_are_never_shifted(day: date) -> None:
-    """A date-only field is midnight of its calendar day, whatever the zone."""
-    ms = (day - date(1970, 1, 1)).days * 86_400_000
-
-    assert protocol.parse_date(f"/Date({ms})/") == day
-
-
-@given(st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1)))  # noqa: DTZ001
-def test_instants_are_dutch_wall_clock(local: datetime) -> None:
-    """The instant shows the same wall clock in Amsterdam, except in the hour that March skips."""
-    local = local.replace(microsecond=local.microsecond // 1000 * 1000)
-
-    instant = protocol.parse_instant(f"/Date({wall_clock_ms(local)})/")
-
-    assert instant is not None
-    shown = instant.astimezone(AMSTERDAM).replace(tzinfo=None)
-    assert shown - local in (timedelta(0), timedelta(hours=1))
-    is_skipped = local.replace(tzinfo=AMSTERDAM).utcoffset() != local.replace(tzinfo=AMSTERDAM, fold=1).utcoffset()
-    assert shown == local or is_skipped
 
 
 @pytest.mark.parametrize(
