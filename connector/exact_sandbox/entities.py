@@ -155,6 +155,12 @@ DIVISION = Entity(name="Division", key="Code", fields=_fields("""
     DivisionHRLinkUnlinkDate:t IsDossierDivision:b TaxOfficeNumber:s Created:t Modified:t Creator:g Modifier:g
     CreatorFullName:s
     ModifierFullName:s Class_01:n Class_02:n Class_03:n Class_04:n Class_05:n"""))  # fmt: skip
+# The deprecated older form writes Hid as HID, and its Status 0 is a division in use [docs], 2.2.
+HRM_DIVISION = Entity(
+    name="Division",
+    key="Code",
+    fields={("HID" if name == "Hid" else name): field for name, field in DIVISION.fields.items()},
+)
 ME = Entity(name="Me", key="UserID", fields=_fields("""
     UserID:g CurrentDivision:i AccountingDivision:i DossierDivision:i DivisionCustomer:g DivisionCustomerCode:s>18
     DivisionCustomerName:s DivisionCustomerVatNumber:s DivisionCustomerSiretNumber:s CustomerCode:s>18 FullName:s

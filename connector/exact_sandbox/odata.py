@@ -210,12 +210,12 @@ def _token(match: re.Match[str], at: int) -> tuple[str, Any]:
 
 
 def _time_literal(text: str, literal: str, at: int) -> datetime:
-    """Local time without a zone; a suffix is not accepted [one], 2.7."""
+    """Local time without a zone; a suffix is not accepted [one], 2.7. A bare day is its midnight [one: ossobv]."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is not None or "T" not in text:
+    if moment is None or moment.tzinfo is not None:
         raise malformed(f"Unrecognized 'Edm.DateTime' literal '{literal}' in '{at}'.")
     return moment
 
