@@ -6,10 +6,12 @@ Which rows exist and who may see them is left to `store` and `api`.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cmp_to_key
+from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
 
@@ -326,31 +328,54 @@ class Slice:
     total: int
 
 
-def cut_page(rows: Iterable[Row], query: Query, entity: Entity) -> Slice:
-    """Filter, order and cut one page of at most 60; continues after the ``$skiptoken``."""
-    matching = [row for row in rows if query.matches is None or query.matches(row)]
-    keys = [*query.order, (entity.key, False)]
-    fields = [(entity.fields[name], descending) for name, descending in keys]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered:
+    """All rows that match, in the asked order; `keys` are what they are ordered by."""
 
-    def values(row: Row) -> tuple[Any, ...]:
-        return tuple(_comparable(field, row) for field, _descending in fields)
+    rows: Sequence[Row]
+    keys: Sequence[Any]
 
-    def compare(one: tuple[Any, ...], other: tuple[Any, ...]) -> int:
+
+def _order_fields(query: Query, entity: Entity) -> list[tuple[Field, bool]]:
+    """What rows are ordered by; the key comes last, so that no two rows share a place."""
+    return [(entity.fields[name], descending) for name, descending in (*query.order, (entity.key, False))]
+
+
+def _sort_key(fields: Sequence[tuple[Field, bool]]) -> Callable[[Sequence[Any]], Any]:
+    def compare(one: Sequence[Any], other: Sequence[Any]) -> int:
         for left, right, (_field, descending) in zip(one, other, fields, strict=True):
             if left != right:
                 less = right is not None if left is None else right is not None and left < right
                 return (1 if descending else -1) if less else (-1 if descending else 1)
         return 0
 
-    ordered = sorted(matching, key=lambda row: cmp_to_key(compare)(values(row)))[query.skip :]
+    return cmp_to_key(compare)
+
+
+def put_in_order(rows: Iterable[Row], query: Query, entity: Entity) -> Ordered:
+    """Filter and order; the same for all pages of one read."""
+    fields = _order_fields(query, entity)
+    key = _sort_key(fields)
+    matching = (row for row in rows if query.matches is None or query.matches(row))
+    placed = [(key([_comparable(field, row) for field, _descending in fields]), row) for row in matching]
+    placed.sort(key=itemgetter(0))
+    return Ordered(rows=[row for _key, row in placed], keys=[key for key, _row in placed])
+
+
+def cut_page(ordered: Ordered, query: Query, entity: Entity) -> Slice:
+    """One page of at most 60; continues after the ``$skiptoken``."""
+    fields = _order_fields(query, entity)
+    start = query.skip
     if query.skip_token is not None:
-        token = tuple(unpadded(value) for value in query.skip_token)
-        if len(token) != len(fields):
+        if len(query.skip_token) != len(fields):
             raise malformed("Invalid $skiptoken.")
-        ordered = [row for row in ordered if compare(values(row), token) > 0]
-    page = ordered[: min(query.top if query.top is not None else PAGE_SIZE, PAGE_SIZE)]
-    more = len(ordered) > len(page) and (query.top is None or query.top > len(page))
-    return Slice(rows=page, next_options=_next(query, page[-1], fields) if page and more else None, total=len(matching))
+        token = _sort_key(fields)([unpadded(value) for value in query.skip_token])
+        start = bisect_right(ordered.keys, token)
+    left = len(ordered.rows) - start
+    page = ordered.rows[start : start + min(query.top if query.top is not None else PAGE_SIZE, PAGE_SIZE)]
+    more = left > len(page) and (query.top is None or query.top > len(page))
+    following = _next(query, page[-1], fields) if page and more else None
+    return Slice(rows=page, next_options=following, total=len(ordered.rows))
 
 
 def _next(query: Query, last: Row, fields: Sequence[tuple[Field, bool]]) -> dict[str, str]:

@@ -13,12 +13,14 @@ from connector.exact_sandbox.http import Answer, Request, json_answer
 from connector.exact_sandbox.odata import (
     PAGE_SIZE,
     SYNC_PAGE_SIZE,
+    Ordered,
     Query,
     collection,
     cut_page,
     cut_sync_page,
     encode_row,
     parse_query,
+    put_in_order,
 )
 from connector.exact_sandbox.refusal import malformed, not_found
 from connector.exact_sandbox.rows import USER_ID, USER_NAME, Row
@@ -121,8 +123,7 @@ def read(sandbox: Sandbox, request: Request, place: Place, granted: list[int]) -
         page = cut_sync_page(sandbox.stores[place.division].after(resource.table, after), query)
         rows = shown(sandbox, place, resource.table, page.rows, request.base_url)
     else:
-        rows = _all_rows(sandbox, request, place, granted)
-        page = cut_page(rows, query, resource.entity)
+        page = cut_page(_ordered(sandbox, request, place, query, granted), query, resource.entity)
         rows = [dict(row) for row in page.rows]
     if place.count:
         return Answer(body=str(page.total).encode(), content_type="text/plain")
@@ -130,15 +131,22 @@ def read(sandbox: Sandbox, request: Request, place: Place, granted: list[int]) -
     return json_answer(collection(out, page, query, url, SYNC_PAGE_SIZE if resource.sync else PAGE_SIZE))
 
 
-def _all_rows(sandbox: Sandbox, request: Request, place: Place, granted: list[int]) -> list[dict[str, Any]]:
-    table = RESOURCES[place.endpoint].table
-    if table == "divisions":
-        return [
+def _ordered(sandbox: Sandbox, request: Request, place: Place, query: Query, granted: list[int]) -> Ordered:
+    resource = RESOURCES[place.endpoint]
+    if resource.table == "divisions":
+        rows: list[dict[str, Any]] = [
             {**row, "Current": code == sandbox.current_division}
             for code, row in sandbox.division_rows.items()
             if code in granted
         ]
-    return shown(sandbox, place, table, sandbox.stores[place.division].rows(table), request.base_url)
+        return put_in_order(rows, query, resource.entity)
+    store = sandbox.stores[place.division]
+
+    def make() -> Ordered:
+        rows = shown(sandbox, place, resource.table, store.rows(resource.table), request.base_url)
+        return put_in_order(rows, query, resource.entity)
+
+    return store.remembered((place.endpoint, query.raw.get("$filter"), query.raw.get("$orderby")), make)
 
 
 def _encoded(sandbox: Sandbox, request: Request, place: Place, query: Query, row: Row) -> dict[str, Any]:

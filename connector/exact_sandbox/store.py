@@ -6,18 +6,20 @@ Says nothing about fields; `api` decides what may be written and `database` keep
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from connector.exact_sandbox.dates import stored_instant
 from connector.exact_sandbox.entities import DELETED_TYPES
 from connector.exact_sandbox.numbers import guid
 from connector.exact_sandbox.rows import TABLES, USER_ID, Row
 
+T = TypeVar("T")
 KEYS = {"invoices": "InvoiceID"}
 _FIRST_TIMESTAMP = 4_000_000
+_REMEMBERED = 8
 _HEADER_ONLY = ("AmountDiscount", "AmountDiscountExclVat", "AmountFCExclVat")  # [docs: PiDocs, sync page]
 
 
@@ -41,6 +43,8 @@ class DivisionStore:
     counter: int = _FIRST_TIMESTAMP
     tables: dict[str, dict[str, Row]] = field(default_factory=lambda: {name: {} for name in (*TABLES, "deleted")})
     _lists: dict[str, list[Row]] = field(default_factory=dict)
+    _lines: dict[str, list[Row]] | None = None
+    _remembered: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
     def load(self, tables: dict[str, list[Row]]) -> None:
         """Take a world's rows. An invoice's lines get their versions right after its header."""
@@ -107,7 +111,21 @@ class DivisionStore:
 
     def lines_of(self, invoice_id: str) -> list[Row]:
         """The lines of an invoice, by number."""
-        return [row for row in self.rows("flat") if row["InvoiceID"] == invoice_id and row["LineNumber"]]
+        if self._lines is None:
+            self._lines = {}
+            for row in self.tables["lines"].values():
+                self._lines.setdefault(str(row["InvoiceID"]), []).append(row)
+        return sorted(self._lines.get(invoice_id, ()), key=lambda row: int(str(row["LineNumber"])))
+
+    def remembered(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
+        """What `make` gives, kept until a row of this division changes, so that a next page need not sort anew."""
+        found: T | None = self._remembered.get(key)
+        if found is None:
+            found = make()
+            if len(self._remembered) >= _REMEMBERED:
+                self._remembered.pop(next(iter(self._remembered)))
+            self._remembered[key] = found
+        return found
 
     def reset_timestamps(self) -> None:
         """As after a division move: every row gets a new, low version in the same order."""
@@ -134,8 +152,10 @@ class DivisionStore:
 
     def _forget(self, table: str) -> None:
         self._lists.pop(table, None)
+        self._remembered.clear()
         if table in ("invoices", "lines"):
             self._lists.pop("flat", None)
+            self._lines = None
 
 
 def newest(rows: Iterable[Row]) -> int:
