@@ -50,7 +50,7 @@ def test_attachment_comes_back_as_it_was(client: Client) -> None:
 
 def test_bad_base64_is_a_400(client: Client) -> None:
     """The text names property and type."""
-    answer = attach(client, file_document(client)["ID"], "7.xml", "not base64!")
+    answer = attach(client, file_document(client)["ID"], "7.xml", "%%eA==")
 
     assert answer.status_code == 400
     assert "property 'Attachment' to type 'Byte[]'" in answer.json()["error"]["message"]["value"]
