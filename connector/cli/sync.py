@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from connector.cli.terminal import finish, print_json, progress, say, terminal_of
-from connector.usecases.sync_division import SyncReport, sync_division
+from connector.usecases.sync_division import sync_division
+from connector.usecases.sync_report import SyncReport
 
 
 def register(app: typer.Typer) -> None:
@@ -21,6 +22,9 @@ def sync(
     context: typer.Context,
     division: Annotated[list[int] | None, typer.Option("--division", help="Only this one; may be repeated.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Read everything again, not only what changed.")] = False,
+    accept_fewer: Annotated[
+        bool, typer.Option("--accept-fewer", help="Believe Exact when it shows far fewer rows than before.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Bring customers, contacts, invoices and documents up to date; incremental and resumable."""
@@ -34,6 +38,7 @@ def sync(
                     pinned.code,
                     start_date=wiring.settings.routing.start_date,
                     full=full,
+                    accept_fewer=accept_fewer,
                     clock=wiring.clock,
                     progress=_named(pinned.code, show),
                 )
@@ -43,8 +48,9 @@ def sync(
     else:
         for report in reports:
             say(describe(report))
-    errors = {report.division: report.error for report in reports if report.error is not None}
-    finish(list(errors.values()), parts=[f"division {code}" for code in errors] if len(reports) > 1 else ())
+    errors = [(report.division, error) for report in reports for error in report.errors]
+    parts = [f"division {code}" for code, _ in errors] if len(reports) > 1 else ()
+    finish([error for _, error in errors], parts=parts)
 
 
 def _named(division: int, show: Callable[[str, int, int | None], None]) -> Callable[[str, int], None]:
@@ -53,10 +59,11 @@ def _named(division: int, show: Callable[[str, int, int | None], None]) -> Calla
 
 
 def describe(report: SyncReport) -> str:
-    """One line about one division."""
+    """One line about one division, with what was done in another way than usual and what was kept back."""
     customers, invoices = report.customers, report.invoices
-    return (
+    done = (
         f"division {report.division}: {customers.changed} of {customers.total} customers changed, "
         f"{invoices.changed} of {invoices.total} invoices changed, {report.fetched} files fetched, "
         f"{report.api_calls} calls"
     )
+    return "; ".join([done, *report.notes, *(trouble.message for trouble in report.troubles)])

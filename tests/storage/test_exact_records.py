@@ -120,7 +120,7 @@ def test_cursor_moves_on_only(database: Database) -> None:
             cursors.move(session, CODE, "accounts", 9, caught_up=True, now=LATER)
 
         assert cursors.read(session, CODE, "accounts") == cursors.Cursor(
-            division=CODE, stream="accounts", timestamp=10, caught_up=False, at=LATER
+            division=CODE, stream="accounts", timestamp=10, caught_up=False, complete_to=10, at=LATER
         )
 
 
@@ -160,7 +160,7 @@ def test_taken_stays_taken_after_a_change(database: Database) -> None:
         sales_invoices.mark_taken(session, CODE, "i-1", now=NOON)
 
         sales_invoices.save_headers(session, CODE, [replace(HEADER, amount=Decimal(1), timestamp=20)])
-        cursors.reset(session, CODE)
+        cursors.restart(session, CODE, "invoices", [sales_invoices.ROWS, sales_invoices.HEADERS], now=NOON)
         sales_invoices.save_headers(session, CODE, [replace(HEADER, timestamp=2)])
 
         assert sales_invoices.to_take(session, CODE, 9) == ()

@@ -86,7 +86,14 @@ def upgrade() -> None:
         sa.Column("stream", sa.String(), nullable=False),
         sa.Column("timestamp", sa.BigInteger(), nullable=False),
         sa.Column("caught_up", sa.Boolean(), nullable=False),
+        sa.Column("complete_to", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("comparing", sa.Boolean(), nullable=False),
+        sa.Column("held", sa.Integer(), nullable=False),
+        sa.Column("kept", sa.Integer(), nullable=False),
+        sa.Column("compared_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("refused_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("modified_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("division", "stream", name="pk_cursor"),
     )
     op.create_table(
@@ -131,7 +138,9 @@ def upgrade() -> None:
         sa.Column("invoice_id", sa.String(), nullable=True),
         sa.Column("invoice_number", sa.Integer(), nullable=True),
         sa.Column("date", sa.Date(), nullable=True),
+        sa.Column("modified_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("timestamp", sa.BigInteger(), nullable=False),
+        sa.Column("listed_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("division", "id", name="pk_document"),
     )
     op.create_index("ix_document_division_invoice_id", "document", ["division", "invoice_id"])
