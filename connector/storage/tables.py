@@ -501,12 +501,22 @@ class DeliveryRow(Row, table=True):
     __tablename__ = "delivery"
     __table_args__ = (
         UniqueConstraint("invoice_id", "kind", "channel", "address", "cause"),
+        Index(
+            "uq_delivery_without_invoice",
+            "kind",
+            "channel",
+            "address",
+            "cause",
+            unique=True,
+            sqlite_where=text("invoice_id IS NULL"),
+            postgresql_where=text("invoice_id IS NULL"),
+        ),
         UniqueConstraint("message_id"),
         Index(None, "state", "due_at"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
-    invoice_id: str = Field(foreign_key="received_invoice.id")
+    invoice_id: str | None = Field(default=None, foreign_key="received_invoice.id")
     division: int | None = Field(default=None, sa_type=BigInteger, index=True)
     kind: str
     cause: str = ""

@@ -17,10 +17,11 @@ from functools import partial
 import structlog
 from sqlmodel import Session
 
+from connector import texts
 from connector.errors import AuthorizationLost, ConnectorError, ExactUnavailable, Superseded
 from connector.exact import protocol
 from connector.exact.oauth import ExactOAuth
-from connector.storage import tokens
+from connector.storage import connections, tokens
 from connector.storage.connections import ConnectionId, ConnectionState
 from connector.storage.database import Database
 from connector.storage.fences import Fences
@@ -34,9 +35,10 @@ LEASE = timedelta(seconds=180)
 STORE_WITHIN = timedelta(hours=1)
 """How long a new pair is held for a database that does not take it: there is no other copy."""
 POLL_SECONDS = 0.25
+RENEW_AFTER = timedelta(days=7)
+"""A connection without use is renewed so often. Source: exact-online-api.md 1.6 [clients]."""
 LOST_IN_FLIGHT = "lost_in_flight"
 RESTORED = "restored"
-CONNECT_AGAIN = "connect the division again: connector connect; its cursors and history stay"
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 PAUSES = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 """Between renewals that bring nothing, the last one from then on. Source: exact-online-api.md 1.6 [one: Chef]."""
@@ -254,6 +256,35 @@ class TokenKeeper:
             self._sleep(POLL_SECONDS)
 
 
+def renew_idle(
+    database: Database,
+    keeper_of: Callable[[ConnectionId], TokenKeeper],
+    *,
+    base_url: str,
+    client_id: str,
+    now: datetime,
+) -> list[ConnectorError]:
+    """Renew every connection of this app that nobody has used for a week; Exact ends them after 30 days.
+
+    Returns:
+        What kept some of them from it; the others are renewed all the same.
+    """
+    with database.reading() as session:
+        known = connections.all(session)
+    errors: list[ConnectorError] = []
+    for connection in known:
+        ours = (connection.base_url, connection.client_id) == (base_url, client_id)
+        if not ours or connection.state is not ConnectionState.ACTIVE:
+            continue
+        if connection.refresh_issued_at is None or now - connection.refresh_issued_at < RENEW_AFTER:
+            continue
+        try:
+            keeper_of(connection.id)()
+        except ConnectorError as error:
+            errors.append(error)
+    return errors
+
+
 def what_follows(
     answer: protocol.StillValid | protocol.Later | protocol.Dead, failed_renewals: int
 ) -> tuple[Trouble, timedelta]:
@@ -282,7 +313,9 @@ def _cause(answer: protocol.Dead, stored: tokens.StoredTokens) -> str:
 
 
 def _lost(cause: str) -> AuthorizationLost:
-    return AuthorizationLost(f"the connection with Exact is lost ({cause})", cause=cause, hint=CONNECT_AGAIN)
+    remedy = texts.cause_text(cause, "en").remedy
+    hint = f"{remedy}; divisions, cursors and history stay"
+    return AuthorizationLost(f"the connection with Exact is lost ({cause})", cause=cause, hint=hint)
 
 
 def _not_now(trouble: str, retry_at: datetime) -> NoTokenNow:

@@ -365,7 +365,7 @@ def upgrade() -> None:
     op.create_table(
         "delivery",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("invoice_id", sa.String(), nullable=False),
+        sa.Column("invoice_id", sa.String(), nullable=True),
         sa.Column("division", sa.BigInteger(), nullable=True),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("cause", sa.String(), nullable=False),
@@ -400,6 +400,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("message_id", name="uq_delivery_message_id"),
     )
     op.create_index("ix_delivery_division", "delivery", ["division"])
+    op.create_index(
+        "uq_delivery_without_invoice",
+        "delivery",
+        ["kind", "channel", "address", "cause"],
+        unique=True,
+        sqlite_where=sa.text("invoice_id IS NULL"),
+        postgresql_where=sa.text("invoice_id IS NULL"),
+    )
     op.create_index("ix_delivery_state_due_at", "delivery", ["state", "due_at"])
 
     op.create_table(
