@@ -199,6 +199,21 @@ def test_hours_around_the_clock_change(local: datetime, instant: datetime) -> No
     assert protocol.parse_instant(f"/Date({wall_clock_ms(local)})/") == instant
 
 
+@given(st.integers(min_value=-(2**64), max_value=2**64))
+def test_whole_numbers_come_as_numbers_or_as_text(number: int) -> None:
+    """An Int64 reads the same whether JSON has it as a number, as text, or with a point and zeros."""
+    read = [protocol.parse_int(value) for value in (number, str(number), Decimal(f"{number}.0"))]
+
+    assert read == [number] * 3
+
+
+@pytest.mark.parametrize("value", [True, False, 1.5, Decimal("1.5"), "1.5", "12a", "NaN", "²", 2**64 + 1, "9" * 21, []])
+def test_what_is_no_whole_number_is_unexpected(value: object) -> None:
+    """A Boolean, a fraction, words and what no column of Exact's holds are refused."""
+    with pytest.raises(ExactUnexpected):
+        protocol.parse_int(value)
+
+
 @given(st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
 def test_literal_reads_back_as_the_same_instant(instant: datetime) -> None:
     """A filter literal names the instant it was made of, to the second; in the repeated hour at most one earlier."""
