@@ -274,6 +274,8 @@ _RIGHTS: dict[str, dict[str, str]] = {
     },
 }
 """What helps against each `Reason` of a 403; "" is for every other one. Source: exact-online-api.md 2.9, 2.11."""
+REFUSAL_REASONS = frozenset(_RIGHTS) - {"scope", "unauthorized", ""}
+"""The `Reason`s that refuse the user, the licence or the division as a whole, not one endpoint."""
 _UNKNOWN_SCOPE = {"nl": "die dit dekt", "en": "that covers this"}
 
 
