@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import tempfile
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,13 +24,10 @@ class Site:
 
 
 @contextmanager
-def serve_customers(customers: int) -> Iterator[Site]:
-    """Run `connector sandbox` without limits, with so many customers in its one division, for the block."""
-    command = [sys.executable, "-m", "connector", "sandbox", "--customers", str(customers), "--limits", "off"]
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process,
-    ):
+def serve_customers(customers: int, *, pause_ms: int = 0) -> Iterator[Site]:
+    """Run the sandbox with so many customers in its one division for the block, `pause_ms` before each answer."""
+    command = [sys.executable, "-m", "benchmarks.serve", str(customers), str(pause_ms)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             lines = []

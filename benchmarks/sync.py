@@ -57,10 +57,10 @@ def best(readings: Iterable[Reading]) -> Reading:
     return first
 
 
-def compare(customers: int, turns: int) -> dict[str, Reading]:
+def compare(customers: int, turns: int, *, pause_ms: int) -> dict[str, Reading]:
     """All readers in turns on one world."""
     readings: dict[str, list[Reading]] = {name: [] for name in READERS}
-    with serve_customers(customers) as site:
+    with serve_customers(customers, pause_ms=pause_ms) as site:
         for _ in range(turns):
             for name, found in readings.items():
                 found.append(run_reader(name, site))
@@ -73,20 +73,18 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=20_000)
     parser.add_argument("--many", type=int, default=100_000, help="customers for the second look at memory; 0: none")
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument(
+        "--pause-ms", type=int, default=50, help="before each answer, in the second comparison; 0: none"
+    )
     chosen = parser.parse_args()
-    found = compare(chosen.customers, chosen.turns)
-    show_comparison(found)
-    result: dict[str, Any] = {
-        "benchmark": "sync",
-        "customers": chosen.customers,
-        "turns": chosen.turns,
-        "readers": {name: asdict(reading) for name, reading in found.items()},
-        "rows_per_second_to": {
-            name: round(found[CONNECTOR].rows_per_second / reading.rows_per_second, 2)
-            for name, reading in found.items()
-            if name != CONNECTOR
-        },
-    }
+    result: dict[str, Any] = {"benchmark": "sync", "customers": chosen.customers, "turns": chosen.turns}
+    print("on loopback")
+    found = compare(chosen.customers, chosen.turns, pause_ms=0)
+    result["loopback"] = show_comparison(found)
+    if chosen.pause_ms:
+        print(f"\n{chosen.pause_ms} ms before each answer")
+        paused = compare(chosen.customers, 1, pause_ms=chosen.pause_ms)
+        result[f"pause_{chosen.pause_ms}_ms"] = show_comparison(paused)
     if chosen.many:
         with serve_customers(chosen.many) as site:
             many = run_reader(CONNECTOR, site)
@@ -94,8 +92,8 @@ def main() -> None:
     print(json.dumps({**result, "machine": machine()}))
 
 
-def show_comparison(found: dict[str, Reading]) -> None:
-    """Print a line per reader."""
+def show_comparison(found: dict[str, Reading]) -> dict[str, Any]:
+    """Print a line per reader; returns them with how many times as fast as each other one the connector is."""
     heads = ["reader", "rows", "calls", "min. at 60/min", "seconds", "own CPU s", "rows/s", "connector is"]
     ours = found[CONNECTOR].rows_per_second
     rows = [
@@ -112,6 +110,8 @@ def show_comparison(found: dict[str, Reading]) -> None:
         for name, reading in found.items()
     ]
     show_table(heads, rows)
+    ratios = {name: round(ours / reading.rows_per_second, 2) for name, reading in found.items() if name != CONNECTOR}
+    return {"readers": {name: asdict(reading) for name, reading in found.items()}, "times_as_fast_as": ratios}
 
 
 def show_memory(found: dict[int, Reading]) -> dict[str, Any]:
