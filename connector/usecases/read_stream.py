@@ -75,7 +75,6 @@ class StreamReader:
         self.accept_fewer = accept_fewer
         self.rows = RowStore(division, report)
         self._missed: list[tuple[Stream, str, int]] = []
-        self._is_below = False
 
     def read(self, stream: Stream) -> None:
         """Read what is new of a stream.
@@ -107,11 +106,10 @@ class StreamReader:
     def has_regressed(self) -> bool:
         """Whether a row that we hold is not where Exact said it was, though nothing says that it was deleted.
 
-        Or whether a row came that is older than asked for. To be asked once `records.DELETED` was read. Then Exact
-        counts anew, and what is new may lie below our cursors.
+        To be asked once `records.DELETED` was read. Then Exact counts anew, and what is new may lie below our cursors.
         """
         with self.database.reading() as session:
-            return self._is_below or any(
+            return any(
                 is_stored(session, TABLES[stream.path][0], self.division, key, timestamp)
                 for stream, key, timestamp in self._missed
             )
@@ -138,7 +136,6 @@ class StreamReader:
         rows_read = 0
         for number, page in enumerate(self.client.sync_pages(stream, since=asked_from)):
             read_to = max([highest, *(timestamp_of(stream, row) for row in page.rows)])
-            self._is_below = self._is_below or any(timestamp_of(stream, row) <= asked_from for row in page.rows)
             rows_read += len(page.rows)
             seen_anchor = seen_anchor or any(row.get("ID") == anchor[0] for row in page.rows if anchor)
             now = self.clock()

@@ -161,13 +161,13 @@ class _Sync:
         """Say why deletions can only be found by reading everything again; "" when sync/Deleted tells them all."""
         deleted = cursors.read(session, self.division, records.DELETED.path)
         accounts = cursors.read(session, self.division, records.ACCOUNTS.path)
-        if deleted.at is None or deleted.comparing or accounts.comparing:
+        if deleted.at is None or accounts.comparing or accounts.compared_at is None:
             return ""  # the first reading, or one that began at the start, is still to be ended
         now = self.clock()
-        if deleted.refused_at is None:
-            return "away for more than 60 days" if now - deleted.at > DELETIONS_LAST else ""
-        is_due = accounts.compared_at is None or now - accounts.compared_at > COMPARE_EVERY
-        return "Exact refuses sync/Deleted" if is_due else ""
+        if deleted.refused_at is not None:
+            return "Exact refuses sync/Deleted" if now - accounts.compared_at >= COMPARE_EVERY else ""
+        is_too_late = not deleted.comparing and now - deleted.at > DELETIONS_LAST
+        return "away for more than 60 days" if is_too_late else ""
 
     def begin_anew(self, session: Session, reason: str) -> None:
         """Let all streams begin at the start; what they do not show again is gone."""
