@@ -35,11 +35,11 @@ def create_document(sandbox: Sandbox, request: Request, place: Place) -> Answer:
     if sent.get("Account") and not account:
         wrong.append("Ongeldige referentie: Relatie")
     refuse_if(wrong)
-    highest = max((hid for row in store.rows("documents") if isinstance(hid := row.get("HID"), int)), default=0)
     made = sandbox.write(
         place.division, "documents",
         {
-            "ID": str(uuid4()), "HID": highest + 1, "DocumentDate": today_in_amsterdam(sandbox.clock()).isoformat(),
+            "ID": str(uuid4()), "HID": store.next_number("documents"),
+            "DocumentDate": today_in_amsterdam(sandbox.clock()).isoformat(),
             "InheritShare": True, **sent, "AccountCode": account.get("Code"), "AccountName": account.get("Name"),
             "HasEmptyBody": not sent.get("Body"), "TypeDescription": (kind or {}).get("Description"),
         },

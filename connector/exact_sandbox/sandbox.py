@@ -124,15 +124,16 @@ class Sandbox:
 
     def account(self, division: int, code: int | str) -> Row:
         """The card with this customer code; `KeyError` when there is none."""
-        for row in self.accounts(division):
-            if row["Code"] == str(code):
-                return row
+        with self.lock:
+            for row in self.stores[division].found("accounts", str(code)):
+                return dict(row)
         raise KeyError(code)
 
     def contacts_of(self, division: int, code: int | str) -> list[Row]:
         """The contacts on the card with this customer code."""
-        account = self.account(division, code)["ID"]
-        return [row for row in self.contacts(division) if row["Account"] == account]
+        with self.lock:
+            account = str(self.account(division, code)["ID"])
+            return [dict(row) for row in self.stores[division].found("contacts", account)]
 
     def _copies(self, division: int, table: str) -> list[Row]:
         with self.lock:

@@ -91,15 +91,13 @@ def _create_contact(sandbox: Sandbox, request: Request, place: Place) -> Answer:
     resource = RESOURCES[place.endpoint]
     store = sandbox.stores[place.division]
     sent = sent_fields(request, resource.entity)
-    contacts = store.rows("contacts")
-    highest = max((hid for row in contacts if isinstance(hid := row.get("HID"), int)), default=0)
     before: Row = {
-        "ID": str(uuid4()), "Gender": "O", "HID": highest + 1, "IsMailingExcluded": False, "IsAnonymised": 0,
-        "Language": "NL",
+        "ID": str(uuid4()), "Gender": "O", "HID": store.next_number("contacts"), "IsMailingExcluded": False,
+        "IsAnonymised": 0, "Language": "NL",
         "StartDate": today_in_amsterdam(sandbox.clock()).isoformat(),
     }  # fmt: skip
     row = _contact_fields(sandbox, place, sent, before)
-    first = not any(other["Account"] == row["Account"] for other in contacts)
+    first = not store.found("contacts", str(row["Account"]))
     made = sandbox.write(place.division, "contacts", row)
     if first:  # the first contact of an account becomes its main contact [live]
         account = store.get("accounts", str(row["Account"]))
