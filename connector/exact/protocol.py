@@ -29,6 +29,8 @@ from connector.texts import right_remedy
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 MAX_PAGE_BYTES = 64 * 1024 * 1024
 """1,000 rows of the widest stream are about 3 MB; more than this is not an answer to our questions."""
+SYNC_PAGE = 1000
+"""Rows on a page of a sync endpoint (section 2.5) [docs, clients]."""
 MAX_MESSAGE = 500
 """Characters of Exact's own error text that we show."""
 
