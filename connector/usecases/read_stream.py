@@ -216,7 +216,7 @@ class StreamReader:
     def _read_modified(self, stream: Stream, plain: Endpoint, cursor: Cursor, refusal: ConnectorError | None) -> None:
         """Read what was modified since the last time, in that order, so that a broken-off reading can go on."""
         since = cursor.modified_at
-        if since is None and cursor.caught_up and not cursor.comparing:
+        if since is None and cursor.caught_up:
             since = cursor.at  # by our clock; the overlap covers a difference
         filter = protocol.modified_since(since)
         last, reached, version, rows_read = since, since, cursor.timestamp, 0

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from connector.cli.sync import describe
 from connector.customer import Division
 from connector.errors import RightsMissing
 from connector.exact import records
@@ -278,11 +279,25 @@ def test_slow_reading_goes_on_where_it_stopped(open_office: OpenOffice) -> None:
     assert our_rows(office) == their_rows(office)
 
 
-def test_report_says_the_slow_way_in_json(office: Office) -> None:
-    """`sync --json` has the notes and troubles."""
+def test_report_says_the_slow_way(office: Office) -> None:
+    """The line of `sync` and its JSON name the endpoint that is refused."""
     refuse(office, "sync/CRM/Contacts")
 
-    document = json.loads(json.dumps(office.sync().as_json()))
+    report = office.sync()
 
-    assert "sync/CRM/Contacts" in document["notes"][0]
+    document = json.loads(json.dumps(report.as_json()))
+    assert "Exact refuses sync/CRM/Contacts" in document["notes"][0]
+    assert document["notes"][0] in describe(report)
     assert document["troubles"] == []
+
+
+def test_report_says_what_was_kept(open_office: OpenOffice) -> None:
+    """The line of `sync` says how many rows were kept though Exact shows them no more."""
+    office = open_office(customers=40, invoices=0)
+    office.sync()
+    office.server.state.faults.on("empty-stream:sync/CRM/Accounts")
+
+    report = office.try_sync(full=True)
+
+    assert "Accounts: Exact no longer shows 40 rows" in describe(report)
+    assert report.customers.total == 40
