@@ -46,8 +46,6 @@ class Connection:
     """No renewal is asked for before it; None: when one is due."""
     trouble: str | None
     """A fixed word: why the last renewal brought nothing."""
-    renewal_begun_at: datetime | None
-    """Since when a renewal of this pair is without an answer: Exact may have used it up."""
     fence: str
     """Names the chain of tokens of its last consent beside the key file (`fences`); no other chain ever has it."""
     created_at: datetime

@@ -103,10 +103,11 @@ class TokenKeeper:
             usable = stored.pair.access_token != rejected
             if usable and age is protocol.TokenAge.FRESH:
                 return stored.pair.access_token
-            if stored.retry_at is not None and self._clock() < stored.retry_at:
+            retry_at = _paused_until(stored, self._clock())
+            if retry_at is not None:
                 if usable and (age is protocol.TokenAge.RENEW or stored.trouble == Trouble.TOO_EARLY):
                     return stored.pair.access_token
-                raise _not_now(stored.trouble or "", stored.retry_at)
+                raise _not_now(stored.trouble or "", retry_at)
             owner = new_owner()
             if self._take_lease(stored, owner):
                 renewed = _undisturbed(partial(self._renew, stored, owner, rejected))
@@ -303,6 +304,13 @@ def what_follows(
     pause = PAUSES[min(failed_renewals, len(PAUSES) - 1)]
     lost = isinstance(answer, protocol.Later) and answer.lost
     return Trouble.NO_ANSWER if lost else Trouble.REFUSED, pause
+
+
+def _paused_until(stored: tokens.StoredTokens, now: datetime) -> datetime | None:
+    """Until when nobody asks; None when somebody may. A longer pause than ours was set by a clock that ran ahead."""
+    if stored.retry_at is None or not timedelta(0) < stored.retry_at - now <= PAUSES[-1]:
+        return None
+    return stored.retry_at
 
 
 def _cause(answer: protocol.Dead, stored: tokens.StoredTokens) -> str:

@@ -552,6 +552,18 @@ def test_an_hour_of_faults_is_survived(office: Office, connection: ConnectionId)
     assert stored(office).failed_renewals == 0
 
 
+def test_pause_of_a_clock_that_ran_ahead_ends(office: Office, connection: ConnectionId) -> None:
+    """A pause that a wrong clock has put years ahead keeps nobody from renewing once the clock is right."""
+    office.clock.forward(days=800)
+    with token_answers(office, lambda _: FAULT, asked=False), pytest.raises(ExactUnavailable):
+        keeper(office, connection)()
+    office.clock.forward(days=-790)
+
+    given = keeper(office, connection)()
+
+    assert given == access_token(office)
+
+
 def test_service_out_of_reach_is_tried_each_minute(office: Office, connection: ConnectionId) -> None:
     """What never reached Exact costs nothing there: a network that comes back is noticed within a minute."""
     office.clock.forward(seconds=LIFE + 1)
