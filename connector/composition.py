@@ -16,15 +16,17 @@ import httpx
 from connector.customer import Division
 from connector.customers.setup import Wanted
 from connector.errors import InvalidSetting, Misconfigured, NothingFound
+from connector.exact.budget import Budget, Priority, current
 from connector.exact.client import ExactClient, Limiter, make_http_client
 from connector.exact.oauth import ExactOAuth, token_http_client
-from connector.exact.protocol import AMSTERDAM, Budget
+from connector.exact.protocol import AMSTERDAM
 from connector.sending.channel import Channel
 from connector.sending.smtp import SmtpChannel
 from connector.settings import Settings
 from connector.storage import budgets, connections, divisions, learned
 from connector.storage.connections import ConnectionId
 from connector.storage.database import Database
+from connector.storage.fences import Fences
 from connector.storage.vault import Vault
 from connector.usecases.handling import Handling
 from connector.usecases.keep_token import TokenKeeper
@@ -101,6 +103,11 @@ class Wiring:
         return Vault(self.settings.secret_keys())
 
     @cached_property
+    def fences(self) -> Fences:
+        """What is written down beside the key file, also when the key itself comes from the environment."""
+        return Fences(self.settings.path(self.settings.storage.secret_key_file or "connector.key"))
+
+    @cached_property
     def http(self) -> httpx.Client:
         """The client for Exact's API."""
         client = make_http_client(self.settings.exact.site, version("connector"))
@@ -139,15 +146,19 @@ class Wiring:
             raise NothingFound(f"division {missing[0]} is not connected", hint=f"connected are: {known}")
         return [everything[Division(code)] for code in chosen] if chosen else list(everything.values())
 
-    def exact(self, division: divisions.PinnedDivision) -> ExactClient:
-        """A client for one division; its budget is stored, so that the next process starts knowing it."""
+    def exact(self, division: divisions.PinnedDivision, *, priority: Priority | None = None) -> ExactClient:
+        """A client for one division; its budget is stored, so that the next process starts knowing it.
+
+        Args:
+            priority: How urgent its calls are; None: as the background sync's, by endpoint.
+        """
         self._require_same_site(division)
         return ExactClient(
             self.http,
             base_url=self.settings.exact.site,
             division=division.code,
             token=self.token_keeper(connection_of(division)),
-            limiter=self._limiter(division.code),
+            limiter=self._limiter(division.code, priority),
             clock=self.clock,
             sleep=self.sleep,
         )
@@ -181,11 +192,25 @@ class Wiring:
             sleep=self.sleep,
         )
 
+    def budget(self, division: int) -> Budget:
+        """What is left of a division's calls now, as far as the last answers told."""
+        with self.database.reading() as session:
+            stored = budgets.read(session, division)
+        return current(Budget.from_json(stored) if stored else Budget(), self.clock())
+
     def token_keeper(self, connection: ConnectionId) -> TokenKeeper:
         """What gives out this connection's access tokens."""
-        return TokenKeeper(self.database, self.vault, self.oauth, connection, clock=self.clock, sleep=self.sleep)
+        return TokenKeeper(
+            self.database,
+            self.vault,
+            self.oauth,
+            connection,
+            fences=self.fences,
+            clock=self.clock,
+            sleep=self.sleep,
+        )
 
-    def _limiter(self, division: int) -> Limiter:
+    def _limiter(self, division: int, priority: Priority | None) -> Limiter:
         def change(step: Callable[[Budget], Budget]) -> None:
             with self.database.transaction() as session:
                 stored = budgets.read(session, division)
@@ -194,7 +219,7 @@ class Wiring:
                 if after != before:
                     budgets.save(session, division, after.as_json())
 
-        return Limiter(change=change, clock=self.clock, sleep=self.sleep)
+        return Limiter(change=change, clock=self.clock, sleep=self.sleep, priority=priority)
 
     def wanted(self, division: int) -> Wanted:
         """The state that the set-up of one division aims at.

@@ -3,6 +3,7 @@
 Nothing is written to Exact and no mail is sent.
 """
 
+import os
 import shutil
 import smtplib
 import ssl
@@ -14,16 +15,35 @@ from enum import StrEnum
 
 import httpx
 
-from connector.composition import Wiring
-from connector.errors import ConnectorError
+from connector import texts
+from connector.composition import Wiring, connection_of
+from connector.errors import ConnectorError, RightsMissing
+from connector.exact.budget import Priority, resting_until
+from connector.exact.protocol import scope_of
 from connector.settings import Settings
 from connector.storage import connections, divisions
-from connector.storage.connections import ConnectionState
+from connector.storage.connections import Connection, ConnectionState
+from connector.usecases.warn_of_connections import WARN_DAYS
 
 CLOCK_TOLERANCE = timedelta(seconds=5)
 """Several hosts that share tokens must agree about the time to less than the lease's margins."""
 LEAST_DISK = 1_000_000_000
-WARN_DAYS = 14
+RIGHTS_OF = 5
+"""Divisions that are asked about rights: eleven calls each, and most of it is the same for all of one user."""
+NEEDED_RIGHTS = (
+    ("crm/Accounts", "GET", "read customers"),
+    ("crm/Accounts", "PUT", "set the invoicing method"),
+    ("crm/Contacts", "GET", "read contacts"),
+    ("crm/Contacts", "POST", "make the InvoiceSharing contact"),
+    ("crm/Contacts", "PUT", "correct the InvoiceSharing contact"),
+    ("crm/Contacts", "DELETE", "undo the set-up"),
+    ("salesinvoice/SalesInvoices", "GET", "read invoices"),
+    ("documents/Documents", "GET", "find the PDF of an invoice"),
+    ("documents/DocumentAttachments", "GET", "fetch the PDF of an invoice"),
+    ("vat/VATCodes", "GET", "write the VAT of an e-invoice"),
+    ("crm/BankAccounts", "GET", "write the IBAN on an e-invoice"),
+)
+"""Endpoint, verb, and what it is for."""
 
 
 class Status(StrEnum):
@@ -68,6 +88,8 @@ def diagnose(load: Callable[[], Settings], language: str) -> list[Check]:
             ("disk", _disk),
             ("Exact", _exact),
             ("connections", _connections),
+            ("limits", _limits),
+            ("rights", _rights),
             ("set-up", _setup),
             ("mail", _mail),
         ):
@@ -151,8 +173,11 @@ def _clock(answer: httpx.Response) -> Iterator[Check]:
 
 def _connections(wiring: Wiring) -> Iterator[Check]:
     with wiring.database.reading() as session:
+        fenced = {one.fence: wiring.fences.read(one.fence) for one in connections.all(session)}
+    with wiring.database.reading() as session:  # read after the fences: it may be ahead of them, never behind
         known = connections.all(session)
         pinned = divisions.all(session)
+    behind = {one.id for one in known if fenced.get(one.fence, 0) > one.version}
     if not pinned:
         yield Check(
             name="connections",
@@ -161,30 +186,124 @@ def _connections(wiring: Wiring) -> Iterator[Check]:
             remedy="run `connector connect`",
         )
     for connection in known:
-        name = f"connection {connection.id}"
-        left = connections.days_left(connection, wiring.clock())
-        if connection.state is ConnectionState.NEEDS_PERSON or left == 0:
+        yield _connection(connection, behind=connection.id in behind, now=wiring.clock())
+    if known and not os.access(wiring.fences.folder, os.W_OK):
+        yield Check(
+            name="fences",
+            status=Status.WARNING,
+            message="the folder of the key file cannot be written: a restored database would not be recognised",
+            remedy=f"let the connector write to {wiring.fences.folder}",
+        )
+
+
+def _connection(connection: Connection, *, behind: bool, now: datetime) -> Check:
+    """How one log-in stands: lost, about to be, paused, or in order."""
+    name = f"connection {connection.id}"
+    left = connections.days_left(connection, now)
+    lost = connection.state is ConnectionState.NEEDS_PERSON
+    if lost or behind or left == 0:
+        cause = (connection.cause if lost else "restored" if behind else None) or "refresh_token_expired"
+        why = texts.cause_text(cause, "en")
+        return Check(
+            name=name,
+            status=Status.ERROR,
+            message=f"lost ({cause}): {why.explanation}",
+            remedy=f"{why.remedy}; divisions, cursors and history stay",
+            exit_code=3,
+        )
+    days = f"{connection.user_name}: {left} days left without use"
+    if connection.trouble is not None and connection.retry_at is not None:
+        return Check(
+            name=name,
+            status=Status.WARNING,
+            message=f"{days}; {texts.trouble_text(connection.trouble, 'en')}",
+            remedy=f"nothing is lost; the next attempt is at {connection.retry_at:%Y-%m-%d %H:%M} UTC",
+        )
+    low = left <= WARN_DAYS[0]
+    return Check(
+        name=name,
+        status=Status.WARNING if low else Status.OK,
+        message=days,
+        remedy="`connector run` or `connector sync` keeps it alive" if low else "",
+    )
+
+
+def _limits(wiring: Wiring) -> Iterator[Check]:
+    """What is left of the calls that Exact allows, and which endpoints are left alone after too many refusals."""
+    for division in _pinned(wiring):
+        name = f"limits {division.code}"
+        budget = wiring.budget(division.code)
+        said = f"{budget.day_left} of {budget.day_limit} calls left today, {budget.minute_limit} a minute"
+        low = budget.day_left * 10 < budget.day_limit
+        yield Check(
+            name=name,
+            status=Status.WARNING if low else Status.OK,
+            message=said,
+            remedy="work goes on when the day's limit is renewed, at 00:00 UTC as far as known" if low else "",
+        )
+        for endpoint in budget.errors:
+            until = resting_until(budget, endpoint)
+            if until is not None:
+                yield Check(
+                    name=name,
+                    status=Status.WARNING,
+                    message=f"{endpoint} was refused {len(budget.errors[endpoint])} times within the hour",
+                    remedy=f"it is left alone until {until:%H:%M} UTC; Exact would block the app after ten. "
+                    f"See `connector sync` for what Exact said",
+                )
+
+
+def _rights(wiring: Wiring) -> Iterator[Check]:
+    """Ask Exact what the user may do, endpoint by endpoint and verb by verb; a no costs no error there."""
+    pinned = [division for division in _pinned(wiring) if _is_connected(wiring, division)]
+    for division in pinned[:RIGHTS_OF]:
+        name = f"rights {division.code}"
+        client = wiring.exact(division, priority=Priority.SETUP)
+        try:
+            answers = {(endpoint, verb): client.has_right(endpoint, verb) for endpoint, verb, _ in NEEDED_RIGHTS}
+        except RightsMissing as error:
+            yield Check(
+                name=name,
+                status=Status.WARNING,
+                message="Exact does not let us ask what the user may do",
+                remedy=error.hint_in(wiring.language),
+            )
+            continue
+        except ConnectorError as error:
+            yield _failed(name, error)
+            continue
+        missing = [right for right in NEEDED_RIGHTS if answers[right[:2]] is False]
+        unknown = sum(answer is None for answer in answers.values())
+        for endpoint, verb, purpose in missing:
             yield Check(
                 name=name,
                 status=Status.ERROR,
-                message=f"lost ({connection.cause or 'expired'})",
-                remedy="connect again: connector connect; divisions, cursors and history stay",
+                message=f"no right to {verb} {endpoint}, needed to {purpose}",
+                remedy=texts.right_remedy("", scope_of(endpoint), wiring.language),
                 exit_code=3,
             )
-        else:
-            low = left <= WARN_DAYS
-            yield Check(
-                name=name,
-                status=Status.WARNING if low else Status.OK,
-                message=f"{connection.user_name}: {left} days left without use",
-                remedy="`connector run` or `connector sync` keeps it alive" if low else "",
-            )
+        if unknown:
+            yield Check(name=name, status=Status.WARNING, message=f"{unknown} answers of Exact's cannot be read")
+        elif not missing:
+            yield Check(name=name, status=Status.OK, message=f"all {len(answers)} that are needed")
+    if len(pinned) > RIGHTS_OF:
+        message = f"asked for {RIGHTS_OF} of {len(pinned)} divisions only"
+        yield Check(name="rights", status=Status.OK, message=message)
+
+
+def _pinned(wiring: Wiring) -> tuple[divisions.PinnedDivision, ...]:
+    with wiring.database.reading() as session:
+        return divisions.all(session)
+
+
+def _is_connected(wiring: Wiring, division: divisions.PinnedDivision) -> bool:
+    with wiring.database.reading() as session:
+        connection = connections.get(session, connection_of(division)) if division.connection_id else None
+    return connection is not None and connection.state is ConnectionState.ACTIVE
 
 
 def _setup(wiring: Wiring) -> Iterator[Check]:
-    with wiring.database.reading() as session:
-        pinned = divisions.all(session)
-    for division in pinned:
+    for division in _pinned(wiring):
         name = f"division {division.code}"
         try:
             wanted = wiring.wanted(division.code)

@@ -18,6 +18,10 @@ class ConnectorError(Exception):
         self.message = message
         self.hint = hint
 
+    def hint_in(self, language: str) -> str:
+        """What to do, in Dutch where there is a Dutch text."""
+        return self.hint
+
 
 class Permanent(ConnectorError):
     """These bytes, this request, this record: it will never work. Hold it and say why."""
@@ -138,9 +142,14 @@ class AuthorizationDenied(NeedsPerson):
 class RightsMissing(NeedsPerson):
     """Exact knows us but forbids this; `reason` is its own `Reason` header when it gave one."""
 
-    def __init__(self, message: str, *, reason: str = "", hint: str = "") -> None:
+    def __init__(self, message: str, *, reason: str = "", hint: str = "", hint_nl: str = "") -> None:
         super().__init__(message, hint=hint)
         self.reason = reason
+        self.hint_nl = hint_nl
+
+    def hint_in(self, language: str) -> str:
+        """What to do; accountants see it on the terminal of a colleague, so there is a Dutch text."""
+        return self.hint_nl if language == "nl" and self.hint_nl else self.hint
 
 
 class DeliveryUncertain(NeedsPerson):

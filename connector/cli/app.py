@@ -16,7 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from connector import log
-from connector.cli.terminal import Terminal, show_error
+from connector.cli.terminal import LANGUAGE, Terminal, show_error
 from connector.errors import ConnectorError, WrongUsage
 
 COMMANDS = {
@@ -91,6 +91,7 @@ def options(
     if lang not in {None, "nl", "en"}:
         raise WrongUsage(f"--lang {lang} is not a language we write", hint="nl or en")
     log.configure(logging.DEBUG if verbose else logging.CRITICAL)  # a command's errors are lines of their own
+    LANGUAGE.set(lang or "en")
     context.obj = Terminal(config=config, verbose=verbose, quiet=quiet, language=lang)
 
 

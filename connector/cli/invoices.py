@@ -14,6 +14,7 @@ from connector.cli.terminal import ask, cell, finish, note, print_json, say, scr
 from connector.composition import Wiring
 from connector.delivery import Kind
 from connector.errors import ConnectorError, WrongUsage
+from connector.exact.budget import Priority
 from connector.storage import deliveries, invoices
 from connector.storage.divisions import PinnedDivision
 from connector.storage.invoices import InvoiceState, ReceivedInvoice
@@ -166,7 +167,13 @@ def retry(
 
         def refresh(division: PinnedDivision) -> None:
             if division.code not in refreshed:
-                sync_cards(wiring.database, wiring.exact(division), division.code, facts=True, clock=wiring.clock)
+                sync_cards(
+                    wiring.database,
+                    wiring.exact(division, priority=Priority.SETUP),
+                    division.code,
+                    facts=True,
+                    clock=wiring.clock,
+                )
                 refreshed.add(division.code)
 
         _each(

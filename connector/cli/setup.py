@@ -13,11 +13,12 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from connector.cli.terminal import ask, cell, finish, note, print_json, progress, say, screen, terminal_of
+from connector.cli.terminal import ask, cell, finish, local_time, note, print_json, progress, say, screen, terminal_of
 from connector.composition import ATTACHMENT_TYPE, Wiring
 from connector.customers import setup
 from connector.customers.setup import CONFLICTS, Plan
 from connector.errors import ConnectorError, InvalidSetting, Permanent, WrongUsage
+from connector.exact.budget import Priority, ready_at
 from connector.storage import learned
 from connector.storage.divisions import PinnedDivision
 from connector.usecases.apply_setup import SetupReport, apply_setup
@@ -102,6 +103,7 @@ def plan(
         require_customers(wiring.database, [pinned.code for pinned in chosen], only or frozenset())
         planned = [_plan(wiring, pinned, overrides, only) for pinned in chosen]
         now = wiring.clock()
+        ready = {each.plan.division: _ready_at(wiring, each.plan) for each in planned}
     if out is not None:
         document = setup.plans_as_file(each.plan for each in planned)
         try:
@@ -112,11 +114,11 @@ def plan(
     for each in planned:
         note(context, _age(each, now))
     if json:
-        documents = [setup.plan_as_json(each.plan) for each in planned]
+        documents = [setup.plan_as_json(each.plan) | {"ready_at": ready[each.plan.division]} for each in planned]
         print_json(documents[0] if len(documents) == 1 else documents)
     else:
         for each in planned:
-            show_plan(each.plan)
+            show_plan(each.plan, done_at=ready[each.plan.division])
     if check and any(each.plan.changes for each in planned):
         raise typer.Exit(5)
 
@@ -154,8 +156,13 @@ def _never_synced(division: int) -> str:
     return f"division {division} was never synced; run `connector sync` first"
 
 
-def show_plan(plan: Plan) -> None:
-    """The plan as a table with before and after, and its counts in words."""
+def _ready_at(wiring: Wiring, plan: Plan) -> datetime:
+    """When the plan would be carried out, going by what is left of Exact's limits."""
+    return ready_at(wiring.budget(plan.division), plan.api_calls_needed, wiring.clock(), priority=Priority.SETUP)
+
+
+def show_plan(plan: Plan, *, done_at: datetime) -> None:
+    """The plan as a table with before and after, its counts in words, and when it would be done."""
     table = Table("code", "customer", "change", "before", "after", title=f"division {plan.division}")
     for change in plan.changes:
         table.add_row(
@@ -174,6 +181,7 @@ def show_plan(plan: Plan) -> None:
     say(
         f"{plan.customers} customers: {plan.in_order} in order, {plan.to_change} to change, {plan.skipped} skipped; "
         f"{plan.api_calls_needed} calls to Exact needed"
+        + (f", done at about {local_time(done_at)}" if plan.api_calls_needed else "")
     )
 
 
@@ -203,7 +211,7 @@ def apply(
                 note(context, _never_synced(pinned.code))
         if not json:
             for each in plans:
-                show_plan(each)
+                show_plan(each, done_at=_ready_at(wiring, each))
         changes = sum(len(each.changes) for each in plans)
         if changes:
             ask(f"Make these {changes} changes in Exact Online?", yes=yes)
@@ -220,7 +228,7 @@ def _apply(wiring: Wiring, plan: Plan, limit: int | None, show: Callable[[int, i
     """Carry out the plan of one division."""
     return apply_setup(
         wiring.database,
-        wiring.exact(wiring.pinned([plan.division])[0]),
+        wiring.exact(wiring.pinned([plan.division])[0], priority=Priority.SETUP),
         plan,
         upload_address=wiring.wanted(plan.division).upload_address,
         clock=wiring.clock,
@@ -290,7 +298,7 @@ def undo(
                 reports.append(
                     undo_setup(
                         wiring.database,
-                        wiring.exact(pinned),
+                        wiring.exact(pinned, priority=Priority.SETUP),
                         code,
                         steps=theirs,
                         clock=wiring.clock,

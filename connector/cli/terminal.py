@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -27,6 +28,8 @@ if TYPE_CHECKING:  # at run time these are imported when a command needs them: t
     from connector.composition import Wiring
     from connector.settings import Settings
 
+LANGUAGE: ContextVar[str] = ContextVar("language", default="en")
+"""The language of hints on the terminal, where both are written; set once from --lang."""
 PIPED_WIDTH = 200
 LINE_EVERY = 100
 """Without a terminal: one line of progress after so many."""
@@ -176,15 +179,24 @@ def worst(errors: Sequence[ConnectorError]) -> int:
 
 
 def show_error(error: ConnectorError, *, part: str = "") -> None:
-    """One line that names the thing, and one that says what to do, each as long as it is.
+    """One line that names the thing, and one that says what to do and when it goes on, each as long as it is.
 
     Args:
         part: What it is about, where a command works on several.
     """
     message = f"{part}: {error.message}" if part else error.message
     sys.stderr.write(f"error: {one_line(message, longest=None)}\n")
-    if error.hint:
-        sys.stderr.write(f"hint: {one_line(error.hint, longest=None)}\n")
+    hints = [error.hint_in(LANGUAGE.get())]
+    if isinstance(error, Transient) and error.retry_at is not None:
+        hints.append(f"It goes on after {local_time(error.retry_at)}.")
+    hint = " ".join(one_line(each, longest=None) for each in hints if each)
+    if hint:
+        sys.stderr.write(f"hint: {hint}\n")
+
+
+def local_time(instant: datetime) -> str:
+    """An instant on this computer's own clock, with its zone."""
+    return instant.astimezone().strftime("%Y-%m-%d %H:%M %Z").strip()
 
 
 def finish(errors: Sequence[ConnectorError], *, parts: Sequence[str] = ()) -> None:

@@ -406,15 +406,6 @@ def plans_from_file(data: object) -> tuple[Plan, ...]:
     return plans
 
 
-def plan_from_json(data: object) -> Plan:
-    """Read one plan back. Its customers hold only what the plan says: id, code, name; their status is empty.
-
-    Raises:
-        WrongUsage: A key is missing, or a value of the wrong kind; the message names the place.
-    """
-    return _read_plan(_Entry(data, "the plan"))
-
-
 def step_as_json(step: StepCount) -> dict[str, object]:
     """Give one step the shape of `setup status --json`."""
     return {name: getattr(step, name) for name in ("step", "key", "done", "to_do", "skipped", "conflict")}

@@ -25,8 +25,9 @@ from connector.errors import (
     ExactUnexpected,
     InvalidSetting,
 )
-from connector.exact import protocol
-from connector.exact.protocol import Budget, Go, MinuteSpent, Page, TokenExpired, Wait
+from connector.exact import budget, protocol
+from connector.exact.budget import Budget, Go, Priority, Wait
+from connector.exact.protocol import MinuteSpent, Page, TokenExpired
 from connector.exact.records import DivisionRecord, Me, Stream
 
 ATTEMPTS = 4
@@ -105,10 +106,13 @@ class Limiter:
         change: Callable[[Callable[[Budget], Budget]], None],
         clock: Callable[[], datetime],
         sleep: Callable[[float], None],
+        priority: Priority | None = None,
     ) -> None:
+        """Take the parts; `priority` is that of all its calls, None: each by its endpoint, as the sync's are."""
         self._change = change
         self._clock = clock
         self._sleep = sleep
+        self._priority = priority
         self.calls = 0
         """Calls that went out through this limiter."""
 
@@ -126,12 +130,12 @@ class Limiter:
             self._sleep(max(decision.seconds, SHORTEST_NAP_SECONDS))
 
     def _take(self, endpoint: str) -> Go | Wait:
+        priority = self._priority if self._priority is not None else budget.priority_of(endpoint)
         decisions: list[Go | Wait] = []
 
-        def take(budget: Budget) -> Budget:
-            decisions.append(protocol.before_call(budget, endpoint, self._clock()))
-            last = decisions[-1]
-            return last.budget if isinstance(last, Go) else budget
+        def take(stored: Budget) -> Budget:
+            decisions.append(budget.before_call(stored, endpoint, self._clock(), priority=priority))
+            return decisions[-1].budget
 
         self._change(take)
         return decisions[-1]
@@ -139,7 +143,7 @@ class Limiter:
     def settle(self, endpoint: str, status: int, headers: Mapping[str, str]) -> None:
         """Store what an answer says about the limits."""
         now = self._clock()
-        self._change(lambda budget: protocol.after_call(budget, endpoint, status, headers, now))
+        self._change(lambda stored: budget.after_call(stored, endpoint, status, headers, now))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +225,25 @@ class ExactClient:
         url = f"{self._base_url}/api/v1/{code}/system/Divisions?{query}"
         pages = self._follow(_Request(method="GET", url=url, endpoint="system/Divisions"))
         return [DivisionRecord.from_json(row) for page in pages for row in page.rows]
+
+    def has_right(self, endpoint: str, action: str) -> bool | None:
+        """Ask whether the user may do something, which a refusal in answer does not count for as an error.
+
+        Whether it takes the app's scopes into account is not established.
+
+        Args:
+            endpoint: Such as ``crm/Accounts``.
+            action: ``GET``, ``POST``, ``PUT`` or ``DELETE``.
+
+        Returns:
+            None: the answer has a shape that we do not know. Source: exact-online-api.md 2.6 [docs: PiDocs]; the shape
+            of the answer is [assumed].
+        """
+        path = "users/UserHasRights"
+        query = f"endpoint={protocol.quote_option(endpoint)}&action={protocol.quote_option(action)}"
+        page = self._read(_Request(method="GET", url=f"{self._url(path)}?{query}", endpoint=path))
+        values = [value for row in page.rows for value in row.values() if isinstance(value, bool)]
+        return values[0] if len(values) == 1 else None
 
     def pages(self, path: str, *, select: Sequence[str], filter: str = "", orderby: str = "") -> Iterator[Page]:
         """Read a collection page by page, one after another (parallel reads repeat and skip rows).

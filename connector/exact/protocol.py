@@ -7,11 +7,11 @@ Pure: statuses, headers and bytes come in as arguments, and so does the time. Se
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -24,10 +24,13 @@ from connector.errors import (
     ExactUnexpected,
     RightsMissing,
 )
+from connector.texts import right_remedy
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 MAX_PAGE_BYTES = 64 * 1024 * 1024
 """1,000 rows of the widest stream are about 3 MB; more than this is not an answer to our questions."""
+SYNC_PAGE = 1000
+"""Rows on a page of a sync endpoint (section 2.5) [docs, clients]."""
 MAX_MESSAGE = 500
 """Characters of Exact's own error text that we show."""
 
@@ -127,21 +130,13 @@ def _origin(parts: Any) -> tuple[str, str | None, int | None]:
 GENERIC_FAILURE = "a problem has occurred"
 """How the text of a 500 begins that is a real failure, not a validation message (exact-online-api.md 2.9)."""
 
-REASONS = {
-    "BlockedUser": "The user of this connection is blocked in Exact; unblock it or connect as another one.",
-    "InactiveUser": "The user of this connection is inactive in Exact; activate it or connect as another one.",
-    "BlockedCustomer": "Exact has blocked this licence; ask Exact.",
-    "LicenseExpired": "The Exact licence has expired; renew it.",
-    "DivisionBlocked": "The administration is blocked in Exact (backup or conversion); wait or ask Exact.",
-    "NoDivisionAccess": "Give the user access to this administration, and tick it when connecting again.",
-}
-
 SCOPES = (
     ("crm/", "Crm accounts"),
     ("salesinvoice/", "Sales invoices"),
     ("documents/", "Organization documents"),
     ("system/", "Organization administration"),
     ("deleted", "Organization administration"),
+    ("users/", "Organization administration"),
     ("vat/", "Financial accounting"),
     ("financial/", "Financial accounting"),
 )
@@ -211,20 +206,17 @@ def _rate_limited(headers: Mapping[str, str]) -> ExactRateLimited:
         return ExactRateLimited(
             "Exact's calls of this day are spent",
             hint="The rest is done after the day's limit is renewed.",
-            retry_at=_instant(limits.day_reset_ms),
+            retry_at=read_epoch(limits.day_reset_ms),
         )
-    return MinuteSpent("Exact's calls of this minute are spent", retry_at=_instant(limits.minute_reset_ms))
+    return MinuteSpent("Exact's calls of this minute are spent", retry_at=read_epoch(limits.minute_reset_ms))
 
 
 def _unauthorised(headers: Mapping[str, str], text: str, endpoint: str) -> ConnectorError:
     challenge = unquote(_lower(headers).get("www-authenticate", "")).replace("+", " ").lower()
     if "message expired" in challenge or "access token expired" in challenge:
         return TokenExpired("Exact says the access token has expired", hint="Check this computer's clock.")
-    return RightsMissing(
-        f"Exact does not accept us at {endpoint} (401)" + (f": {text}" if text else ""),
-        reason="unauthorized",
-        hint="See `connector connections`; connect again when it stays.",
-    )
+    message = f"Exact does not accept us at {endpoint} (401)" + (f": {text}" if text else "")
+    return _rights_missing(message, "unauthorized", endpoint)
 
 
 def _forbidden(headers: Mapping[str, str], text: str, endpoint: str) -> RightsMissing:
@@ -237,15 +229,15 @@ def _forbidden(headers: Mapping[str, str], text: str, endpoint: str) -> RightsMi
         reason = word = "NoDivisionAccess"
     elif not word and "license expired" in lowered:
         reason = word = "LicenseExpired"
-    if word in REASONS:
-        hint = REASONS[word]
-    else:
-        scope = scope_of(endpoint)
-        hint = "Give the user this right in Exact" + (
-            f", and the app registration the scope '{scope}'; then connect again." if scope else "."
-        )
     detail = text or reason or "no reason given"
-    return RightsMissing(f"Exact forbids {endpoint} (403): {detail}", reason=reason, hint=hint)
+    return _rights_missing(f"Exact forbids {endpoint} (403): {detail}", reason, endpoint)
+
+
+def _rights_missing(message: str, reason: str, endpoint: str) -> RightsMissing:
+    scope = scope_of(endpoint)
+    return RightsMissing(
+        message, reason=reason, hint=right_remedy(reason, scope, "en"), hint_nl=right_remedy(reason, scope, "nl")
+    )
 
 
 def scope_of(endpoint: str) -> str:
@@ -351,12 +343,21 @@ def parse_decimal(value: object) -> Decimal | None:
     raise ExactUnexpected(f"not a number: {value!r}")
 
 
+LARGEST_INT = 2**64
+
+
 def parse_int(value: object) -> int | None:
     """Read a whole number; Int64 arrives as text (Timestamp, Hid, Legislation)."""
+    if value is None:
+        return None
+    if type(value) is str and len(value) < 20 and value.isascii() and value.isdigit():
+        value = int(value)  # what rows are full of; the way over Decimal takes several times as long
+    if type(value) is int and -LARGEST_INT <= value <= LARGEST_INT:
+        return value
     number = parse_decimal(value)
     if number is None:
         return None
-    if number != number.to_integral_value() or abs(number) > Decimal(2**64):
+    if number != number.to_integral_value() or abs(number) > LARGEST_INT:
         raise ExactUnexpected(f"not a whole number: {value!r}")
     return int(number)
 
@@ -408,6 +409,15 @@ def quote_text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def quote_option(value: str) -> str:
+    """Write a text as a literal in a query, percent-encoded: what functions take instead of a ``$filter``.
+
+    >>> quote_option("crm/Accounts")
+    "'crm/Accounts'"
+    """
+    return quote(quote_text(value), safe=QUERY_SAFE)
+
+
 def quote_guid(value: str) -> str:
     """Write a GUID as an OData literal; ExactUnexpected when it is none (to an empty one Exact says 400)."""
     if not _GUID.fullmatch(value):
@@ -415,23 +425,7 @@ def quote_guid(value: str) -> str:
     return f"guid'{value}'"
 
 
-# Call budget
-
-MINUTE_LIMIT = 60
-DAY_LIMIT = 5000
-"""Calls per app and administration (section 3), believed until the first answer tells."""
-MINUTE_MS = 60_000
-DAY_MS = 86_400_000
-HOUR_MS = 3_600_000
-ERRORS_PER_HOUR = 5
-"""An endpoint rests after so many refusals; Exact blocks the key after 10 (design.md section 3)."""
-COUNTED_ERRORS = frozenset({400, 401, 403, 404})
-AFTER_RESET_MS = 1000
-"""Wait a second longer than the window says: clocks differ a little."""
-SAME_WINDOW_MS = 500
-"""Two resets this close together are the end of one and the same window."""
-SKEWED_PAUSE_MS = 15_000
-"""Pause after a 429 whose window has already ended by our clock: then our clock is ahead of Exact's."""
+# Call limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -476,170 +470,8 @@ def read_limits(headers: Mapping[str, str]) -> Limits:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """What may still be called in one administration; a reset of 0 means that the window is not known yet.
-
-    `is_minute_guessed`: the end of the minute is our guess (the clock minute), not Exact's word.
-    """
-
-    minute_limit: int = MINUTE_LIMIT
-    minute_left: int = MINUTE_LIMIT
-    minute_reset_ms: int = 0
-    is_minute_guessed: bool = True
-    day_limit: int = DAY_LIMIT
-    day_left: int = DAY_LIMIT
-    day_reset_ms: int = 0
-    errors: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    """Per endpoint the moments (epoch ms) of refusals within the last hour, oldest first."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Return a JSON-able dict that `from_json` reads back."""
-        return {
-            "minute_limit": self.minute_limit,
-            "minute_left": self.minute_left,
-            "minute_reset_ms": self.minute_reset_ms,
-            "is_minute_guessed": self.is_minute_guessed,
-            "day_limit": self.day_limit,
-            "day_left": self.day_left,
-            "day_reset_ms": self.day_reset_ms,
-            "errors": {endpoint: list(moments) for endpoint, moments in self.errors.items()},
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `as_json` wrote; an empty mapping gives a fresh budget."""
-        known = {name: data[name] for name in cls.__dataclass_fields__ if name in data and name != "errors"}
-        errors = {str(endpoint): tuple(moments) for endpoint, moments in data.get("errors", {}).items()}
-        return cls(**known, errors=errors)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
-    """Call later: so many seconds until the minute is over."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Go:
-    """Call now; `budget` has this call taken off and is to be stored before it."""
-
-    budget: Budget
-
-
-def before_call(budget: Budget, endpoint: str, now: datetime) -> Wait | Go:
-    """Decide whether a call may go out.
-
-    Raises:
-        ExactRateLimited: The day is spent, or the endpoint rests after too many refusals; until `retry_at`.
-    """
-    now_ms = _ms(now)
-    budget = _roll(budget, now_ms)
-    recent = budget.errors.get(endpoint, ())
-    if len(recent) >= ERRORS_PER_HOUR:
-        raise ExactRateLimited(
-            f"{endpoint} rests: Exact refused it {len(recent)} times within the hour",
-            hint="See the refusals in the log; Exact blocks the whole key after ten.",
-            retry_at=_instant(recent[-ERRORS_PER_HOUR] + HOUR_MS),
-        )
-    if budget.day_left <= 0:
-        raise ExactRateLimited(
-            "the calls that Exact allows per day are spent",
-            hint="The rest is done after the day's limit is renewed.",
-            retry_at=_instant(budget.day_reset_ms),
-        )
-    if budget.minute_left <= 0:
-        return Wait(seconds=(budget.minute_reset_ms - now_ms) / 1000)
-    return Go(budget=replace(budget, minute_left=budget.minute_left - 1, day_left=budget.day_left - 1))
-
-
-def after_call(budget: Budget, endpoint: str, status: int, headers: Mapping[str, str], now: datetime) -> Budget:
-    """Take in what an answer says about the limits; within one window a count is only ever lowered."""
-    now_ms = _ms(now)
-    budget = _roll(budget, now_ms)
-    limits = read_limits(headers)
-    budget = _settle_day(_settle_minute(budget, limits), limits, now_ms)
-    if status == 429:
-        budget = _spent(budget, limits, now_ms)
-    if status in COUNTED_ERRORS:
-        moments = (*budget.errors.get(endpoint, ()), now_ms)
-        budget = replace(budget, errors={**budget.errors, endpoint: moments})
-    return budget
-
-
-def _roll(budget: Budget, now_ms: int) -> Budget:
-    """Begin new windows where the old ones have ended, and forget refusals older than an hour."""
-    if now_ms >= budget.minute_reset_ms:
-        budget = replace(
-            budget,
-            minute_left=budget.minute_limit,
-            minute_reset_ms=(now_ms // MINUTE_MS + 1) * MINUTE_MS + AFTER_RESET_MS,
-            is_minute_guessed=True,
-        )
-    if now_ms >= budget.day_reset_ms:
-        budget = replace(
-            budget, day_left=budget.day_limit, day_reset_ms=(now_ms // DAY_MS + 1) * DAY_MS + AFTER_RESET_MS
-        )
-    recent = {
-        endpoint: kept
-        for endpoint, moments in budget.errors.items()
-        if (kept := tuple(moment for moment in moments if moment > now_ms - HOUR_MS))
-    }
-    return replace(budget, errors=recent)
-
-
-def _settle_minute(budget: Budget, limits: Limits) -> Budget:
-    limit = limits.minute_limit or budget.minute_limit
-    taken = max(budget.minute_limit - budget.minute_left, 0)
-    left = max(limit - taken, 0)
-    if limits.minute_left is None:
-        return replace(budget, minute_limit=limit, minute_left=left)
-    reset = (limits.minute_reset_ms or 0) + AFTER_RESET_MS
-    if limits.minute_reset_ms is None or abs(reset - budget.minute_reset_ms) <= SAME_WINDOW_MS:
-        return replace(budget, minute_limit=limit, minute_left=min(left, limits.minute_left))
-    if budget.is_minute_guessed:  # Exact's word replaces our guess of the window, not our own count
-        return replace(
-            budget,
-            minute_limit=limit,
-            minute_left=min(left, limits.minute_left),
-            minute_reset_ms=reset,
-            is_minute_guessed=False,
-        )
-    if reset < budget.minute_reset_ms:  # a late answer about a window that is over
-        return budget
-    left = min(limit, limits.minute_left)
-    return replace(budget, minute_limit=limit, minute_left=left, minute_reset_ms=reset)
-
-
-def _settle_day(budget: Budget, limits: Limits, now_ms: int) -> Budget:
-    limit = limits.day_limit or budget.day_limit
-    left = max(limit - max(budget.day_limit - budget.day_left, 0), 0)
-    reset = budget.day_reset_ms
-    if limits.day_reset_ms is not None and limits.day_reset_ms + AFTER_RESET_MS > now_ms:
-        reset = limits.day_reset_ms + AFTER_RESET_MS
-    if limits.day_left is not None:
-        is_new_day = reset > budget.day_reset_ms + SAME_WINDOW_MS
-        left = min(limit, limits.day_left) if is_new_day else min(left, limits.day_left)
-    return replace(budget, day_limit=limit, day_left=left, day_reset_ms=reset)
-
-
-def _spent(budget: Budget, limits: Limits, now_ms: int) -> Budget:
-    if limits.is_day_spent:
-        reset = budget.day_reset_ms
-        return replace(budget, day_left=0, day_reset_ms=reset if reset > now_ms else now_ms + HOUR_MS)
-    reset = budget.minute_reset_ms
-    if limits.minute_reset_ms is not None:
-        reset = limits.minute_reset_ms + AFTER_RESET_MS
-    reset = reset if reset > now_ms else now_ms + SKEWED_PAUSE_MS
-    return replace(budget, minute_left=0, minute_reset_ms=reset)
-
-
-def _ms(now: datetime) -> int:
-    return int(now.timestamp() * 1000)
-
-
-def _instant(epoch_ms: int | None) -> datetime | None:
+def read_epoch(epoch_ms: int | None) -> datetime | None:
+    """Read an X-RateLimit reset, UTC epoch milliseconds; None when it is no instant."""
     if epoch_ms is None:
         return None
     try:
@@ -699,11 +531,13 @@ class StillValid:
 class Later:
     """No verdict: keep what we hold, pause, try again.
 
-    `lost`: Exact may have used up the refresh token in answering, and we did not get the new one.
+    `lost`: Exact may have used up the refresh token in answering, and we did not get the new one. `asked`: False
+    when no connection was made, so that Exact never heard of it.
     """
 
     reason: str
     lost: bool = False
+    asked: bool = True
     refresh_token: str = field(default="", repr=False)
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from connector.exact_sandbox import consent, trouble
+from connector.exact_sandbox.functions import FUNCTIONS
 from connector.exact_sandbox.http import Answer, Request, html_answer
 from connector.exact_sandbox.reading import NAVIGATION, RESOURCES, Place, me, read
 from connector.exact_sandbox.refusal import Refused, malformed, not_found
@@ -97,6 +98,9 @@ class Api:
         return replace(answer, headers={**headers, **answer.headers})
 
     def _worked(self, request: Request, place: Place, granted: list[int]) -> Answer:
+        function = FUNCTIONS.get(place.endpoint)
+        if function is not None and request.method == "GET" and place.key is None:
+            return function(self.sandbox, request, place)
         resource = RESOURCES.get(place.endpoint)
         if resource is None:
             raise not_found()

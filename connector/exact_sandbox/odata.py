@@ -209,6 +209,15 @@ def _token(match: re.Match[str], at: int) -> tuple[str, Any]:
     return "word", match["word"]
 
 
+def moment_of(literal: str) -> datetime:
+    """The local time of a ``datetime'…'`` literal that stands by itself; anything else is a 400."""
+    tokens = _tokens(literal)
+    if len(tokens) != 1 or tokens[0][0] != "time":
+        raise malformed(f"Unrecognized 'Edm.DateTime' literal '{literal}'.")
+    moment: datetime = tokens[0][1]
+    return moment
+
+
 def _time_literal(text: str, literal: str, at: int) -> datetime:
     """Local time without a zone; a suffix is not accepted [one], 2.7. A bare day is its midnight [one: ossobv]."""
     try:

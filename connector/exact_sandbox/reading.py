@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -40,7 +41,13 @@ class Resource:
     methods: frozenset[str] = frozenset({"GET"})
 
 
-_WRITES = {"crm/Accounts": {"PUT"}, "crm/Contacts": {"POST", "PUT", "DELETE"}}
+DELETIONS_KEPT = timedelta(days=61)  # two months [docs], 4.9; to the day: [assumed]
+_WRITES = {
+    "crm/Accounts": {"PUT"},
+    "crm/Contacts": {"POST", "PUT", "DELETE"},
+    "documents/Documents": {"POST"},
+    "documents/DocumentAttachments": {"POST"},
+}
 _PLAIN = {
     "crm/Accounts": (entities.ACCOUNT, "accounts"),
     "crm/Contacts": (entities.CONTACT, "contacts"),
@@ -49,6 +56,7 @@ _PLAIN = {
     "salesinvoice/SalesInvoiceLines": (entities.SALES_INVOICE_LINE, "lines"),
     "documents/Documents": (entities.DOCUMENT, "documents"),
     "documents/DocumentAttachments": (entities.DOCUMENT_ATTACHMENT, "attachments"),
+    "documents/DocumentTypes": (entities.DOCUMENT_TYPE, "document_types"),
     "vat/VATCodes": (entities.VAT_CODE, "vat_codes"),
     "cashflow/PaymentConditions": (entities.PAYMENT_CONDITION, "conditions"),
     "system/Divisions": (entities.DIVISION, "divisions"),
@@ -64,6 +72,9 @@ _SYNC = {
     "sync/Deleted": (entities.DELETED, "deleted"),
 }
 RESOURCES: dict[str, Resource] = {
+    "salesinvoice/PrintedSalesInvoices": Resource(
+        entity=entities.PRINTED_SALES_INVOICE, table="invoices", methods=frozenset({"POST"})
+    ),
     **{
         path: Resource(entity=entity, table=table, methods=frozenset({"GET"} | _WRITES.get(path, set())))
         for path, (entity, table) in _PLAIN.items()
@@ -134,6 +145,7 @@ def read(sandbox: Sandbox, request: Request, place: Place, granted: list[int]) -
         token = query.skip_token[0] if query.skip_token else 0
         after = max(query.after_timestamp, token if isinstance(token, int) else 0)
         store = sandbox.stores[place.division]
+        store.forget_deletions(sandbox.clock() - DELETIONS_KEPT)
         start = store.place_after(resource.table, after)
         page = cut_sync_page(store.rows(resource.table), start, query, empty_last=empty_last)
         rows = shown(sandbox, place, resource.table, _spoiled(sandbox, place, query, page), request.base_url)

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -42,6 +43,9 @@ PASSING = re.compile(
 """Messages of SQLite and PostgreSQL that mean: the same statement may succeed in a moment."""
 ONE_STATE_ON_POSTGRESQL: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 """Every statement of a transaction sees what the first one saw; SQLite's readers have that in WAL mode anyway."""
+BUSY_SECONDS = 5
+"""How long a statement on SQLite waits for another process's lock."""
+WAL_PAUSE_SECONDS = 0.02
 UNMIGRATED = re.compile(r"no such (table|column)|(relation|column) .* does not exist", re.IGNORECASE)
 ESCAPED_UNSTORABLE = re.compile(r"\\u(0000|d[89a-f])")
 
@@ -82,11 +86,27 @@ URL_HINT = "storage.database_url is sqlite:///connector.db or postgresql+psycopg
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # the driver must not start transactions: _begin_sqlite does
     try:
-        for pragma in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+        _turn_to_wal(connection)
+        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
             connection.execute("PRAGMA " + pragma)
     except sqlite3.Error:
         connection.close()  # nobody else does: the pool never got to know it
         raise
+
+
+def _turn_to_wal(connection: sqlite3.Connection) -> None:
+    """Set the journal mode, which a new file's first users do at once and which SQLite does not wait for by itself."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if not PASSING.search(str(error)) or time.monotonic() > deadline:
+                raise
+            time.sleep(WAL_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -191,3 +191,9 @@ def count(session: Session, division: int) -> int:
     """How many sales invoices a division has."""
     statement = select(func.count()).where(HEADERS.c.division == division)
     return int(session.connection().execute(statement).scalar_one())
+
+
+def count_rows(session: Session, division: int) -> int:
+    """How many rows, headers and lines, the sales invoices of a division have."""
+    statement = select(func.count()).where(ROWS.c.division == division)
+    return int(session.connection().execute(statement).scalar_one())

@@ -206,6 +206,11 @@ class ConnectionRow(Row, table=True):
     token_issued_at: datetime | None = None
     token_expires_at: datetime | None = None
     refresh_issued_at: datetime | None = None
+    renewal_begun_at: datetime | None = None
+    failed_renewals: int = 0
+    retry_at: datetime | None = None
+    trouble: str | None = None
+    fence: str
     state: str = "active"
     state_since: datetime
     cause: str | None = None
@@ -496,12 +501,22 @@ class DeliveryRow(Row, table=True):
     __tablename__ = "delivery"
     __table_args__ = (
         UniqueConstraint("invoice_id", "kind", "channel", "address", "cause"),
+        Index(
+            "uq_delivery_without_invoice",
+            "kind",
+            "channel",
+            "address",
+            "cause",
+            unique=True,
+            sqlite_where=text("invoice_id IS NULL"),
+            postgresql_where=text("invoice_id IS NULL"),
+        ),
         UniqueConstraint("message_id"),
         Index(None, "state", "due_at"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
-    invoice_id: str = Field(foreign_key="received_invoice.id")
+    invoice_id: str | None = Field(default=None, foreign_key="received_invoice.id")
     division: int | None = Field(default=None, sa_type=BigInteger, index=True)
     kind: str
     cause: str = ""

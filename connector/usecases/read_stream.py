@@ -22,6 +22,7 @@ from connector.storage import cursors, documents, sales_invoices
 from connector.storage.cursors import Cursor
 from connector.storage.database import Database
 from connector.storage.tables import count_unseen, is_stored, newest
+from connector.texts import REFUSAL_REASONS
 from connector.usecases.ownership import Lease
 from connector.usecases.store_rows import TABLES, RowStore, timestamp_of
 from connector.usecases.sync_report import SyncReport
@@ -322,7 +323,7 @@ def restart(session: Session, division: Division, stream: Stream, *, now: dateti
 def is_refusal(error: ConnectorError) -> bool:
     """Whether Exact refuses an endpoint, and not the user, the licence or the division as a whole."""
     if isinstance(error, RightsMissing):
-        return error.reason.split(":")[0].strip() not in protocol.REASONS
+        return error.reason.split(":")[0].strip() not in REFUSAL_REASONS
     return isinstance(error, ExactRejected) and error.status == 404
 
 

@@ -16,17 +16,18 @@ from connector.errors import (
     ConnectorError,
     ExactDoubtful,
     ExactRateLimited,
+    ExactRejected,
     ExactUnavailable,
     NeedsPerson,
     Permanent,
     RightsMissing,
 )
-from connector.exact import records
+from connector.exact import protocol, records
 from connector.exact.client import ExactClient
 from connector.storage import cursors, customers, divisions, documents, files, reference, sales_invoices
 from connector.storage.database import Database
 from connector.usecases.ownership import Lease
-from connector.usecases.read_stream import Progress, StreamReader, restart
+from connector.usecases.read_stream import Progress, StreamReader, is_refusal, restart
 from connector.usecases.sync_report import SyncReport
 
 log = structlog.get_logger()
@@ -44,6 +45,9 @@ CARDS_WAIT = timedelta(minutes=10)
 """How long the set-up waits for a sync that is under way."""
 VAT_CODE = "vat_code"
 
+Foresee = Callable[[int], None]
+"""Told how many calls are still to come."""
+
 
 def sync_division(
     database: Database,
@@ -55,10 +59,12 @@ def sync_division(
     full: bool = False,
     accept_fewer: bool = False,
     progress: Progress = lambda what, rows: None,
+    foresee: Foresee = lambda calls: None,
 ) -> SyncReport:
     """Read all that changed since the last time; a failure ends up in `error`, with what was read kept.
 
     Args:
+        foresee: Told how many files are to be fetched, a call each, once that is known.
         start_date: Files of invoices dated before it are not fetched; None: the day of connecting.
         full: Read everything again from the first row on; what is here already changes only where Exact differs, and
             what Exact has no more goes.
@@ -68,7 +74,7 @@ def sync_division(
     calls_before = client.calls
     try:
         with Lease(database, f"sync:{division}", now=clock()) as lease:
-            sync = _Sync(database, client, division, clock, progress, report, lease)
+            sync = _Sync(database, client, division, clock, progress, report, lease, foresee)
             sync.run(full=full, accept_fewer=accept_fewer, start_date=start_date)
     except ConnectorError as error:
         report.error = error
@@ -104,6 +110,28 @@ def sync_cards(
         reader.read(records.CONTACTS)
 
 
+def least_calls(
+    database: Database, division: Division, *, now: datetime, start_date: date | None = None, full: bool = False
+) -> int:
+    """How many calls the next sync takes at least, going by what is known before it.
+
+    One for each stream, three for what is read once a day, one for each file that waits; with `full` also one for
+    each 1,000 rows that are here. What has changed in Exact since comes on top.
+    """
+    with database.reading() as session:
+        known = divisions.require(session, division)
+        since = start_date or known.start_date
+        waiting = len(documents.unfetched(session, division, since=since, now=now))
+        rows = [
+            customers.count(session, division),
+            customers.count_contacts(session, division),
+            sales_invoices.count_rows(session, division),
+        ]
+    is_due = known.reference_at is None or now - known.reference_at >= REFERENCE_EVERY
+    more_pages = sum(number // protocol.SYNC_PAGE for number in rows) if full else 0
+    return len(records.STREAMS) + more_pages + 3 * is_due + waiting
+
+
 class _Sync:
     """One run over one division."""
 
@@ -116,6 +144,7 @@ class _Sync:
         progress: Progress,
         report: SyncReport,
         lease: Lease,
+        foresee: Foresee = lambda calls: None,
     ) -> None:
         self.database = database
         self.client = client
@@ -124,6 +153,7 @@ class _Sync:
         self.progress = progress
         self.report = report
         self.lease = lease
+        self.foresee = foresee
 
     def run(self, *, full: bool, accept_fewer: bool, start_date: date | None) -> None:
         """All streams in the order in which one may refer to another, then the files."""
@@ -133,13 +163,30 @@ class _Sync:
             if reason:
                 self.begin_anew(session, reason)
         reader = self.reader(start_date, accept_fewer=accept_fewer)
-        for stream in records.STREAMS:
-            reader.read(stream)
-        if reader.has_regressed():
-            self.read_anew(start_date, accept_fewer)
+        held_up = self.read_streams(reader)
+        if held_up is None and reader.has_regressed():
+            held_up = self.read_anew(start_date, accept_fewer)
         self.fetch_files(reader.since)
+        if held_up is not None:
+            raise held_up
         with self.database.transaction() as session:
             divisions.update(session, self.division, last_synced_at=self.clock())
+
+    def read_streams(self, reader: StreamReader) -> ConnectorError | None:
+        """Read all streams; one that Exact refuses, that rests or that is put off holds none of the others up.
+
+        Returns what held up the first of them; the sync is not complete then.
+        """
+        held_up: ConnectorError | None = None
+        for stream in records.STREAMS:
+            try:
+                reader.read(stream)
+            except (ExactRateLimited, ExactRejected, RightsMissing) as error:
+                if isinstance(error, RightsMissing) and not is_refusal(error):
+                    raise  # the user, the licence or the division: the other streams are refused, too
+                log.warning("sync.held_up", division=self.division, stream=stream.path, error=type(error).__name__)
+                held_up = held_up or error
+        return held_up
 
     def reader(self, start_date: date | None, *, accept_fewer: bool = False) -> StreamReader:
         """What reads the streams in this run."""
@@ -176,8 +223,11 @@ class _Sync:
         for stream in records.STREAMS:
             restart(session, self.division, stream, now=self.clock())
 
-    def read_anew(self, start_date: date | None, accept_fewer: bool) -> None:
-        """Exact counts its rows anew: begin at the start, unless that was done just now and did not help."""
+    def read_anew(self, start_date: date | None, accept_fewer: bool) -> ConnectorError | None:
+        """Exact counts its rows anew: begin at the start, unless that was done just now and did not help.
+
+        Returns the same as `read_streams`.
+        """
         with self.database.transaction() as session:
             compared_at = cursors.read(session, self.division, records.ACCOUNTS.path).compared_at
             if compared_at is not None and self.clock() - compared_at < ANEW_EVERY:
@@ -186,11 +236,9 @@ class _Sync:
                     hint="Everything is read again after an hour.",
                 )
                 self.report.troubles.append(trouble)
-                return
+                return None
             self.begin_anew(session, "Exact counts its rows anew")
-        reader = self.reader(start_date, accept_fewer=accept_fewer)
-        for stream in records.STREAMS:
-            reader.read(stream)
+        return self.read_streams(self.reader(start_date, accept_fewer=accept_fewer))
 
     def check_division(self) -> None:
         """At most once a day: has the division moved, and what are its VAT codes and bank accounts.
@@ -251,6 +299,8 @@ class _Sync:
         """Fetch the attachments of invoices dated on or after a day; history keeps its metadata only."""
         with self.database.reading() as session:
             missing = documents.unfetched(session, self.division, since=since, now=self.clock())
+        if missing:
+            self.foresee(len(missing))
         for number, attachment in enumerate(missing, start=1):
             try:
                 content = self.client.download(attachment.url)

@@ -20,9 +20,9 @@ from connector.customers.setup import (
     is_set_up,
     plan,
     plan_as_json,
-    plan_from_json,
     plans_as_file,
     plans_from_file,
+    require_wanted,
     step_as_json,
 )
 from connector.errors import WrongUsage
@@ -356,7 +356,7 @@ def test_spoilt_plan_is_refused(wanted: Wanted, spoil: Any, message: str) -> Non
     spoil(data)
 
     with pytest.raises(WrongUsage, match=message):
-        plan_from_json(data)
+        plans_from_file({"version": 1, "plans": [data]})
 
 
 @pytest.mark.parametrize("number", ["n.v.t.", "123"])
@@ -370,7 +370,7 @@ def test_set_kvk_wants_a_number(wanted: Wanted, number: str) -> None:
     }
 
     with pytest.raises(WrongUsage, match="no KvK number"):
-        plan_from_json(data)
+        plans_from_file({"version": 1, "plans": [data]})
 
 
 @pytest.mark.parametrize(
@@ -447,3 +447,30 @@ def test_without_upload_address_nobody_is_set_up(wanted: Wanted) -> None:
     assert [change.action for change in made.changes] == [Action.CREATE_CONTACT]
     assert [skip.reason for skip in beside_mailbox.skips] == [SkipReason.HAS_OTHER_INVOICE_CONTACT]
     assert not is_set_up(customer, [contact], wanted)
+
+
+# A saved plan against the settings
+
+
+@pytest.mark.parametrize(
+    ("number", "field", "value"),
+    [
+        (0, "Email", "iemand.anders@uploads.is"),
+        (0, "LastName", "Iemand Anders"),
+        (1, "InvoicingMethod", 1),
+        (2, "Email", "iemand.anders@uploads.is"),
+    ],
+)
+def test_saved_plan_writes_only_what_the_settings_want(wanted: Wanted, number: int, field: str, value: object) -> None:
+    """A plan file in which somebody changed an address, a name or a method is refused, with the customer named."""
+    data = one_plan(wanted)
+    data["changes"][number]["after"][field] = value
+    made = plans_from_file({"version": 1, "plans": [data]})[0]
+
+    with pytest.raises(WrongUsage, match=f"customer [12], {data['changes'][number]['action']}: {field}"):
+        require_wanted(made, wanted)
+
+
+def test_saved_plan_as_it_was_made_is_wanted(wanted: Wanted) -> None:
+    """A plan file that nobody touched passes."""
+    require_wanted(plans_from_file({"version": 1, "plans": [one_plan(wanted)]})[0], wanted)

@@ -13,9 +13,10 @@ import pytest
 from connector.customer import Division
 from connector.errors import ExactRejected
 from connector.exact import mapping, protocol, records
+from connector.exact.budget import Budget
 from connector.exact.client import ExactClient, Limiter, make_http_client
 from connector.exact.oauth import ExactOAuth, read_callback, token_http_client
-from connector.exact.protocol import Budget, Granted, StillValid
+from connector.exact.protocol import Granted, StillValid
 from connector.exact_sandbox.options import SandboxOptions
 from connector.exact_sandbox.server import SandboxServer
 

@@ -21,8 +21,8 @@ from connector.errors import (
     InvalidSetting,
 )
 from connector.exact import records
+from connector.exact.budget import Budget
 from connector.exact.client import MAX_DOWNLOAD_BYTES, ExactClient, Limiter, make_http_client
-from connector.exact.protocol import Budget
 
 BASE = "https://start.exactonline.example"
 API = BASE + "/api/v1/123456"

@@ -22,7 +22,7 @@ from connector.errors import (
     RightsMissing,
 )
 from connector.exact import protocol
-from connector.exact.protocol import Budget, Dead, Go, Granted, Later, MinuteSpent, StillValid, TokenExpired, Wait
+from connector.exact.protocol import Dead, Granted, Later, MinuteSpent, StillValid, TokenExpired
 
 NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -199,6 +199,21 @@ def test_hours_around_the_clock_change(local: datetime, instant: datetime) -> No
     assert protocol.parse_instant(f"/Date({wall_clock_ms(local)})/") == instant
 
 
+@given(st.integers(min_value=-(2**64), max_value=2**64))
+def test_whole_numbers_come_as_numbers_or_as_text(number: int) -> None:
+    """An Int64 reads the same whether JSON has it as a number, as text, or with a point and zeros."""
+    read = [protocol.parse_int(value) for value in (number, str(number), Decimal(f"{number}.0"))]
+
+    assert read == [number] * 3
+
+
+@pytest.mark.parametrize("value", [True, False, 1.5, Decimal("1.5"), "1.5", "12a", "NaN", "²", 2**64 + 1, "9" * 21, []])
+def test_what_is_no_whole_number_is_unexpected(value: object) -> None:
+    """A Boolean, a fraction, words and what no column of Exact's holds are refused."""
+    with pytest.raises(ExactUnexpected):
+        protocol.parse_int(value)
+
+
 @given(st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
 def test_literal_reads_back_as_the_same_instant(instant: datetime) -> None:
     """A filter literal names the instant it was made of, to the second; in the repeated hour at most one earlier."""
@@ -243,126 +258,6 @@ def test_guid_literal_takes_only_guids(guid: str) -> None:
     """Nothing but a GUID gets into a key or a filter."""
     with pytest.raises(ExactUnexpected):
         protocol.quote_guid(guid)
-
-
-@given(st.lists(st.tuples(st.integers(0, 40_000), st.booleans()), max_size=300), st.integers(1, 60))
-def test_no_window_is_ever_overdrawn(steps: list[tuple[int, bool]], limit: int) -> None:
-    """Whatever the pace, no more calls go out in a clock minute than Exact allows, headers or not."""
-    now, budget = NOON, Budget(minute_limit=limit, minute_left=limit)
-    sent: dict[int, int] = {}
-    for pause_ms, has_headers in steps:
-        now += timedelta(milliseconds=pause_ms)
-        decision = protocol.before_call(budget, "x", now)
-        if isinstance(decision, Wait):
-            now += timedelta(seconds=decision.seconds)
-            decision = protocol.before_call(budget, "x", now)
-        assert isinstance(decision, Go)
-        minute = int(now.timestamp()) // 60
-        sent[minute] = sent.get(minute, 0) + 1
-        headers = {
-            "X-RateLimit-Minutely-Limit": str(limit),
-            "X-RateLimit-Minutely-Remaining": str(limit - sent[minute]),
-            "X-RateLimit-Minutely-Reset": str((minute + 1) * 60_000),
-        }
-        budget = protocol.after_call(decision.budget, "x", 200, headers if has_headers else {}, now)
-
-    assert all(count <= limit for count in sent.values())
-
-
-def test_spent_minute_waits_until_its_end() -> None:
-    """With nothing left, the wait ends a second after the window."""
-    headers = {"X-RateLimit-Minutely-Remaining": "0", "X-RateLimit-Minutely-Reset": str(_ms(NOON) + 20_000)}
-    budget = protocol.after_call(Budget(), "x", 200, headers, NOON)
-
-    decision = protocol.before_call(budget, "x", NOON)
-
-    assert decision == Wait(seconds=21.0)
-
-
-def test_count_is_only_lowered_within_a_window() -> None:
-    """An answer that comes late does not give calls back."""
-    reset = str(_ms(NOON) + 60_000)
-
-    def answer(left: int) -> dict[str, str]:
-        return {"X-RateLimit-Minutely-Remaining": str(left), "X-RateLimit-Minutely-Reset": reset}
-
-    budget = protocol.after_call(Budget(), "x", 200, answer(10), NOON)
-    budget = protocol.after_call(budget, "x", 200, answer(30), NOON)
-
-    assert budget.minute_left == 10
-
-
-def test_minute_refusal_empties_the_minute() -> None:
-    """After a 429 nothing goes out before the minute is over, even if our clock runs ahead."""
-    past = {"X-RateLimit-Minutely-Reset": str(_ms(NOON) - 5_000)}
-
-    budget = protocol.after_call(Budget(), "x", 429, past, NOON)
-
-    assert isinstance(protocol.before_call(budget, "x", NOON), Wait)
-
-
-def test_spent_day_stops_until_tomorrow() -> None:
-    """With the day spent, the error says when there is a new one."""
-    midnight = NOON.replace(hour=0) + timedelta(days=1)
-    headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(_ms(midnight))}
-    budget = protocol.after_call(Budget(), "x", 200, headers, NOON)
-
-    with pytest.raises(ExactRateLimited) as caught:
-        protocol.before_call(budget, "x", NOON)
-
-    assert caught.value.retry_at == midnight + timedelta(seconds=1)
-    assert isinstance(protocol.before_call(budget, "x", midnight + timedelta(seconds=1)), Go)
-
-
-def test_new_day_by_the_headers_gives_calls_back() -> None:
-    """When Exact's day begins before ours, its word counts."""
-    today, tomorrow = _ms(NOON) + 1_000, _ms(NOON) + 86_401_000
-    low = {"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "3", "X-RateLimit-Reset": str(today)}
-    high = {"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "4999", "X-RateLimit-Reset": str(tomorrow)}
-
-    budget = protocol.after_call(protocol.after_call(Budget(), "x", 200, low, NOON), "x", 200, high, NOON)
-
-    assert budget.day_left == 4999
-
-
-@pytest.mark.parametrize("status", [400, 401, 403, 404])
-def test_endpoint_rests_after_five_refusals(status: int) -> None:
-    """Five refusals within the hour stop this endpoint, and no other, until the first of them is an hour old."""
-    budget = Budget()
-    for minute in range(5):
-        budget = protocol.after_call(budget, "crm/Accounts", status, {}, NOON + timedelta(minutes=minute))
-    now = NOON + timedelta(minutes=5)
-
-    with pytest.raises(ExactRateLimited) as caught:
-        protocol.before_call(budget, "crm/Accounts", now)
-
-    assert caught.value.retry_at == NOON + timedelta(hours=1)
-    assert isinstance(protocol.before_call(budget, "crm/Contacts", now), Go)
-    assert isinstance(protocol.before_call(budget, "crm/Accounts", NOON + timedelta(hours=1)), Go)
-
-
-def test_validation_messages_do_not_count_as_refusals() -> None:
-    """A 500 never makes an endpoint rest."""
-    budget = Budget()
-    for _ in range(20):
-        budget = protocol.after_call(budget, "x", 500, {}, NOON)
-
-    assert isinstance(protocol.before_call(budget, "x", NOON), Go)
-
-
-def test_budget_survives_storing() -> None:
-    """What is stored as JSON reads back as the same budget."""
-    budget = protocol.after_call(Budget(minute_left=3), "x", 404, {"X-RateLimit-Remaining": "9"}, NOON)
-
-    assert Budget.from_json(json.loads(json.dumps(budget.as_json()))) == budget
-
-
-@given(st.dictionaries(st.sampled_from([f"X-RateLimit-{n}" for n in ("Limit", "Reset", "Minutely-Reset")]), st.text()))
-def test_odd_limit_headers_do_no_harm(headers: dict[str, str]) -> None:
-    """Headers that are no numbers are as good as missing."""
-    budget = protocol.after_call(Budget(), "x", 200, headers, NOON)
-
-    assert 0 <= budget.minute_left <= budget.minute_limit
 
 
 NOT_EXPIRED = {"error": "access_denied", "error_description": "Rate limit exceeded: access_token not expired"}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -72,6 +74,17 @@ def test_plan_asks_exact_nothing(synced: Installation, exact: SandboxServer) -> 
     ended = synced.run("setup", "plan", "--check")
 
     assert (ended.code, exact.calls_total) == (5, 0)
+
+
+def test_plan_says_when_it_would_be_done(synced: Installation) -> None:
+    """A plan of more than 60 calls, and fewer than 121, is done a second after the next clock minute begins."""
+    before = time.time()
+
+    plan = synced.run("setup", "plan", "--json").json
+
+    assert 60 < plan["summary"]["api_calls_needed"] <= 120
+    ready = datetime.fromisoformat(plan["ready_at"]).timestamp()
+    assert ready in {(int(moment) // 60 + 1) * 60 + 1 for moment in (before, time.time())}
 
 
 def test_saved_plan_is_applied(synced: Installation, planned: dict[str, expectations.ExpectedSetup]) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from connector.delivery import Kind, State
-from connector.errors import NothingFound, WrongUsage
+from connector.errors import Busy, NothingFound, WrongUsage
 from connector.storage import deliveries
 from connector.storage.invoices import InvoiceState, ReceivedInvoice
 from connector.usecases.release_invoice import release_invoice, retry_invoice, settle_delivered
@@ -152,6 +152,26 @@ def test_dropped_line_is_never_sent_again_by_itself(office: Office) -> None:
     assert (stored.state, stored.reason) == (InvoiceState.HELD, "delivery_uncertain")
     assert len(office.mails()) == arrived == len(office.expected_numbers("deliver"))
     assert len(office.deliveries_of(stored, Kind.NOTICE)) == 1
+
+
+def test_busy_database_after_sending(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was sent is recorded also when the database is locked at that moment: nothing becomes uncertain."""
+    real, refused = deliveries.record, []
+
+    def record(*args: object, **kwargs: object) -> None:
+        if len(refused) < 2:
+            refused.append(1)
+            raise Busy("the database is locked")
+        real(*args, **kwargs)  # type: ignore[arg-type]  # passed on as they came
+
+    monkeypatch.setattr(deliveries, "record", record)
+
+    office.work()
+    office.clock.forward(hours=1)
+    office.deliver()
+
+    assert {row.state for row in office.deliveries_of(first_sent(office))} == {State.DELIVERED}
+    assert len(office.mails()) == len(office.expected_numbers("deliver"))
 
 
 @pytest.mark.parametrize(

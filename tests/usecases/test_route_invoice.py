@@ -377,6 +377,21 @@ def test_same_number_with_other_content_is_held(office: Office, tmp_path: Path) 
     assert len(office.deliveries_of(_named(office, "X-")[1], DeliveryKind.NOTICE)) == 1
 
 
+def test_same_invoice_with_another_bank_account_is_held(office: Office, tmp_path: Path) -> None:
+    """A copy that asks for payment to another account is no repeat: a person has to look at it."""
+    xml = _own_xml(office).replace(b"<cbc:ID>", b"<cbc:ID>X-", 1)
+    account = office.division.bank_iban.encode()
+    assert account in xml
+    (tmp_path / "a.xml").write_bytes(xml)
+    (tmp_path / "b.xml").write_bytes(xml.replace(account, b"NL39RABO0300065264"))
+
+    office.ingest(tmp_path / "a.xml")
+    office.ingest(tmp_path / "b.xml")
+
+    states = [(stored.state, stored.reason) for stored in _named(office, "X-")]
+    assert states == [(InvoiceState.ROUTED, None), (InvoiceState.HELD, "number_conflict")]
+
+
 def test_held_invoice_that_came_by_mail_meanwhile_is_a_repeat(office: Office, tmp_path: Path) -> None:
     """An invoice of Exact's without an XML is held; it comes by mail and is sent; tried again, it is a repeat."""
     xml = _own_xml(office)

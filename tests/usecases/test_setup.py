@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connector.customers.setup import WRITES_PER_CHECK, Action, Plan, SkipReason, plan_as_json, plan_from_json
+from connector.customers.setup import WRITES_PER_CHECK, Action, Plan, SkipReason, plans_as_file, plans_from_file
 from connector.errors import AnswerLost, Busy, NothingFound, RightsMissing
 from connector.exact.client import ExactClient
 from connector.exact_sandbox import expectations
@@ -289,7 +289,7 @@ def test_card_blocked_by_hand_is_left_alone(office: Office) -> None:
 def test_card_changed_since_a_saved_plan_is_left_alone(office: Office) -> None:
     """A plan from a file knows only what it changes: a customer who chose Peppol meanwhile keeps his settings."""
     code = code_of(office, Kind.METHOD_ONLY)
-    plan = plan_from_json(plan_as_json(only(office, Kind.METHOD_ONLY)))
+    plan = plans_from_file(plans_as_file([only(office, Kind.METHOD_ONLY)]))[0]
     office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=32)
     before = office.server.state.account(DIVISION, code)
 
@@ -302,7 +302,7 @@ def test_card_changed_since_a_saved_plan_is_left_alone(office: Office) -> None:
 
 def test_saved_plan_is_applied(few: Office) -> None:
     """A plan that went through a file does the same as a fresh one."""
-    plan = plan_from_json(plan_as_json(few.plan()))
+    plan = plans_from_file(plans_as_file([few.plan()]))[0]
 
     report = few.apply(plan)
 
@@ -354,6 +354,38 @@ def test_refusal_leaves_no_main_contact(office: Office) -> None:
 
     assert office.server.state.account(DIVISION, code)["MainContact"] is None
     assert [(customer.code, action) for customer, action, _ in report.failed] == [(code, "set_invoicing")]
+
+
+def test_refused_contact_leaves_the_method_alone(office: Office) -> None:
+    """When Exact refuses the contact the customer is not turned to e-mail: its invoices would go to somebody else."""
+    code = code_of(office, Kind.NO_CONTACT)
+    plan = only(office, Kind.NO_CONTACT)
+    before = office.server.state.account(DIVISION, code)["InvoicingMethod"]
+    for change in plan.changes:
+        if change.action is Action.CREATE_CONTACT:
+            assert isinstance(change.after, dict)
+            change.after.update(FirstName="", LastName="")
+
+    report = office.apply(plan)
+
+    assert office.server.state.account(DIVISION, code)["InvoicingMethod"] == before
+    assert [action for _, action, _ in report.failed] == ["create_contact", "set_invoicing"]
+
+
+def test_contact_changed_meanwhile_leaves_the_method_alone(office: Office) -> None:
+    """A contact that was to be corrected and was changed by hand is left, and so is the method that relies on it."""
+    code = code_of(office, Kind.OUTDATED)
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=1)
+    office.sync()
+    plan = only(office, Kind.OUTDATED)
+    outdated = next(change.contact for change in plan.changes if change.action is Action.UPDATE_CONTACT)
+    assert outdated is not None
+    office.server.state.ui_change_contact(DIVISION, outdated, Email="iemand@anders.example")
+
+    report = office.apply(plan)
+
+    assert office.server.state.account(DIVISION, code)["InvoicingMethod"] == 1
+    assert [action for _, action, _ in report.failed] == ["set_invoicing"]
 
 
 def test_missing_right_stops_the_run(few: Office) -> None:
