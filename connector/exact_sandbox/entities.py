@@ -178,6 +178,9 @@ ME = Entity(name="Me", key="UserID", fields=_fields("""
     Phone:s
     PhoneExtension:s Mobile:s Nationality:s EmployeeID:g PackageCode:s PictureUrl:s ThumbnailPicture:x IsClientUser:b
     IsStarterUser:b ServerTime:s ServerUtcOffset:d"""))  # fmt: skip
+WEBHOOK_SUBSCRIPTION = Entity(name="WebhookSubscription", fields=_fields("""
+    ID:g CallbackURL:s* ClientID:g Created:t Creator:g CreatorFullName:s Description:s Division:i IsInstant:b* Topic:s*
+    UserID:g*"""))  # fmt: skip
 DELETED = Entity(name="Deleted", fields=_fields(_STAMP + """
     ID:g EntityType:i EntityKey:g DeletedBy:g DeletedDate:t Division:i"""))  # fmt: skip
 

@@ -94,6 +94,8 @@ KINDS = {
              effect="printing with e-mail succeeds, and EmailCreationError says that no mail went out"),
         Kind(name="reprint", parameter=OFTEN, default="1",
              effect="printing a processed invoice again gives the same document; else it is refused"),
+        Kind(name="webhook-twice", parameter=OFTEN, default="1", effect="a notice to a webhook is sent twice"),
+        Kind(name="webhook-late", parameter=SECONDS, default="30", effect="notices to webhooks come late"),
     )
 }  # fmt: skip
 

@@ -11,10 +11,9 @@ from uuid import uuid4
 
 from connector.exact_sandbox import entities
 from connector.exact_sandbox.dates import today_in_amsterdam
-from connector.exact_sandbox.http import Answer, Request, json_answer
-from connector.exact_sandbox.odata import encode_row
-from connector.exact_sandbox.reading import RESOURCES, Place, entity_uri, shown
-from connector.exact_sandbox.receiving import refuse_if, sent_fields, unconvertible
+from connector.exact_sandbox.http import Answer, Request
+from connector.exact_sandbox.reading import Place
+from connector.exact_sandbox.receiving import created, refuse_if, sent_fields, unconvertible
 from connector.exact_sandbox.rows import Row
 from connector.exact_sandbox.sandbox import Sandbox
 
@@ -44,7 +43,7 @@ def create_document(sandbox: Sandbox, request: Request, place: Place) -> Answer:
             "HasEmptyBody": not sent.get("Body"), "TypeDescription": (kind or {}).get("Description"),
         },
     )  # fmt: skip
-    return _created(sandbox, request, place, made)
+    return created(sandbox, request, place, made)
 
 
 def create_attachment(sandbox: Sandbox, request: Request, place: Place) -> Answer:
@@ -63,7 +62,7 @@ def create_attachment(sandbox: Sandbox, request: Request, place: Place) -> Answe
         raise unconvertible("Attachment", "Byte[]") from error
     refuse_if(wrong)
     made = keep_file(sandbox, place.division, str(sent["Document"]), str(sent["FileName"]), content)
-    return _created(sandbox, request, place, made)
+    return created(sandbox, request, place, made)
 
 
 def keep_file(sandbox: Sandbox, division: int, document: str, name: str, content: bytes) -> Row:
@@ -71,10 +70,3 @@ def keep_file(sandbox: Sandbox, division: int, document: str, name: str, content
     row: Row = {"ID": str(uuid4()), "Document": document, "FileName": name, "FileSize": float(len(content))}
     sandbox.keep_content(str(row["ID"]), name, content)
     return sandbox.write(division, "attachments", row)
-
-
-def _created(sandbox: Sandbox, request: Request, place: Place, made: Row) -> Answer:
-    resource = RESOURCES[place.endpoint]
-    full = shown(sandbox, place, resource.table, [made], request.base_url)[0]
-    uri = entity_uri(request.base_url, place, resource, made)
-    return json_answer({"d": encode_row(resource.entity, full, None, uri)}, 201)

@@ -57,6 +57,7 @@ _WRITES = {
     "crm/Contacts": {"POST", "PUT", "DELETE"},
     "documents/Documents": {"POST"},
     "documents/DocumentAttachments": {"POST"},
+    "webhooks/WebhookSubscriptions": {"POST", "DELETE"},
 }
 _PLAIN = {
     "crm/Accounts": (entities.ACCOUNT, "accounts"),
@@ -69,6 +70,7 @@ _PLAIN = {
     "documents/DocumentTypes": (entities.DOCUMENT_TYPE, "document_types"),
     "vat/VATCodes": (entities.VAT_CODE, "vat_codes"),
     "cashflow/PaymentConditions": (entities.PAYMENT_CONDITION, "conditions"),
+    "webhooks/WebhookSubscriptions": (entities.WEBHOOK_SUBSCRIPTION, "subscriptions"),
     "system/Divisions": (entities.DIVISION, "divisions"),
     "system/AllDivisions": (entities.DIVISION, "divisions"),
     "hrm/Divisions": (entities.HRM_DIVISION, "divisions"),

@@ -1,4 +1,4 @@
-"""The body of a POST or PUT: which fields count, which values they take, and what is said when they are wrong.
+"""The body of a POST or PUT: which fields count, which values they take, what is said when they are wrong; the 201.
 
 Malformed is 400; against the business rules is 500 with the error JSON in the user's language [docs], 2.9. Read-only
 fields are ignored without a word, as Exact was seen to do [live], 2.8.
@@ -11,10 +11,12 @@ from datetime import date
 from typing import Any
 
 from connector.exact_sandbox.entities import Entity, Field
-from connector.exact_sandbox.http import Request
-from connector.exact_sandbox.odata import known_field
+from connector.exact_sandbox.http import Answer, Request, json_answer
+from connector.exact_sandbox.odata import encode_row, known_field
+from connector.exact_sandbox.reading import RESOURCES, Place, entity_uri, shown
 from connector.exact_sandbox.refusal import Refused, invalid, malformed
 from connector.exact_sandbox.rows import Row, Value
+from connector.exact_sandbox.sandbox import Sandbox
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _DAY = re.compile(r"(\d{4}-\d{2}-\d{2})(T[\d:.]*)?")
@@ -82,3 +84,14 @@ def refuse_if(messages: list[str]) -> None:
     """500 with all messages, when there are any."""
     if messages:
         raise invalid(*messages)
+
+
+def created(sandbox: Sandbox, request: Request, place: Place, made: Row, *, key_only: bool = False) -> Answer:
+    """201 with the new entity; with `key_only` just its key, unless the client prefers the whole [live], 2.3."""
+    resource = RESOURCES[place.endpoint]
+    uri = entity_uri(request.base_url, place, resource, made)
+    if key_only and "return=representation" not in request.headers.get("prefer", "").replace(" ", ""):
+        known = {resource.entity.key: made[resource.entity.key]}
+    else:
+        known = shown(sandbox, place, resource.table, [made], request.base_url)[0]
+    return json_answer({"d": encode_row(resource.entity, known, None, uri)}, 201)

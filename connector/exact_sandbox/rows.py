@@ -38,6 +38,7 @@ TABLES = (
     "vat_codes",
     "conditions",
     "document_types",
+    "subscriptions",
 )
 USER_ID = guid("user")
 USER_NAME = "Sander Zandbak"

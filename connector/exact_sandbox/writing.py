@@ -6,14 +6,14 @@ from uuid import uuid4
 
 from connector.exact_sandbox.dates import today_in_amsterdam
 from connector.exact_sandbox.filing import create_attachment, create_document
-from connector.exact_sandbox.http import Answer, Request, json_answer
-from connector.exact_sandbox.odata import encode_row
+from connector.exact_sandbox.http import Answer, Request
 from connector.exact_sandbox.printing import print_invoice
-from connector.exact_sandbox.reading import RESOURCES, Place, entity_uri, shown
-from connector.exact_sandbox.receiving import refuse_if, sent_fields
+from connector.exact_sandbox.reading import RESOURCES, Place
+from connector.exact_sandbox.receiving import created, refuse_if, sent_fields
 from connector.exact_sandbox.refusal import not_found
 from connector.exact_sandbox.rows import Row
 from connector.exact_sandbox.sandbox import Sandbox
+from connector.exact_sandbox.webhooks import create_subscription
 
 # Known values, section 4.1; that they may be added up, and that an unknown bit is refused, is [assumed].
 ATTACHMENT_TYPES = 1 | 2 | 16 | 64 | 256 | 1024 | 2048 | 4096
@@ -29,11 +29,9 @@ def write(sandbox: Sandbox, request: Request, place: Place) -> Answer:
     if row is None:
         raise not_found()
     if request.method == "DELETE":
-        _delete_contact(sandbox, place, row)
-    elif place.endpoint == "crm/Accounts":
-        _change_account(sandbox, request, place, row)
+        _DELETES[place.endpoint](sandbox, place, row)
     else:
-        _change_contact(sandbox, request, place, row)
+        _CHANGES[place.endpoint](sandbox, request, place, row)
     return Answer(status=204)  # without a body [live], 2.8
 
 
@@ -103,18 +101,16 @@ def _create_contact(sandbox: Sandbox, request: Request, place: Place) -> Answer:
         account = store.get("accounts", str(row["Account"]))
         assert account is not None
         sandbox.write(place.division, "accounts", {**account, "MainContact": made["ID"]})
-    uri = entity_uri(request.base_url, place, resource, made)
-    if "return=representation" in request.headers.get("prefer", "").replace(" ", ""):
-        full = shown(sandbox, place, resource.table, [made], request.base_url)[0]
-        return json_answer({"d": encode_row(resource.entity, full, None, uri)}, 201)
-    return json_answer(
-        {"d": encode_row(resource.entity, {"ID": made["ID"]}, None, uri)}, 201
-    )  # the key only [live], 2.3
+    return created(sandbox, request, place, made, key_only=True)
 
 
 def _change_contact(sandbox: Sandbox, request: Request, place: Place, row: Row) -> None:
     sent = sent_fields(request, RESOURCES[place.endpoint].entity)
     sandbox.write(place.division, "contacts", _contact_fields(sandbox, place, sent, row))
+
+
+def _delete_row(sandbox: Sandbox, place: Place, row: Row) -> None:
+    sandbox.delete(place.division, RESOURCES[place.endpoint].table, str(row["ID"]))
 
 
 def _delete_contact(sandbox: Sandbox, place: Place, row: Row) -> None:
@@ -131,4 +127,7 @@ _CREATES = {
     "documents/Documents": create_document,
     "documents/DocumentAttachments": create_attachment,
     "salesinvoice/PrintedSalesInvoices": print_invoice,
+    "webhooks/WebhookSubscriptions": create_subscription,
 }
+_CHANGES = {"crm/Accounts": _change_account, "crm/Contacts": _change_contact}
+_DELETES = {"crm/Contacts": _delete_contact, "webhooks/WebhookSubscriptions": _delete_row}
