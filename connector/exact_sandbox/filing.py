@@ -1,6 +1,7 @@
-"""POST documents/Documents and documents/DocumentAttachments: what an accountant's archive takes in.
+"""Writes to documents/Documents and documents/DocumentAttachments: an accountant's archive.
 
-That both answer with nearly the whole entity was seen [live], 2.3.
+That both answer a POST with nearly the whole entity was seen [live], 2.3; that a document takes its files with it when
+it is deleted is [assumed].
 """
 
 from __future__ import annotations
@@ -20,30 +21,52 @@ from connector.exact_sandbox.sandbox import Sandbox
 
 def create_document(sandbox: Sandbox, request: Request, place: Place) -> Answer:
     """Subject and Type are obligatory, and what is referred to has to exist."""
+    before: Row = {
+        "ID": str(uuid4()), "HID": sandbox.stores[place.division].next_number("documents"),
+        "DocumentDate": today_in_amsterdam(sandbox.clock()).isoformat(), "InheritShare": True,
+    }  # fmt: skip
+    row = _document(sandbox, place, before, sent_fields(request, entities.DOCUMENT))
+    return created(sandbox, request, place, sandbox.write(place.division, "documents", row))
+
+
+def change_document(sandbox: Sandbox, request: Request, place: Place, row: Row) -> None:
+    """Change the fields that were sent."""
+    changed = _document(sandbox, place, row, sent_fields(request, entities.DOCUMENT))
+    sandbox.write(place.division, "documents", changed)
+
+
+def delete_document(sandbox: Sandbox, place: Place, row: Row) -> None:
+    """Delete with its files."""
+    for file in sandbox.stores[place.division].found("attachments", str(row["ID"])):
+        delete_attachment(sandbox, place, file)
+    sandbox.delete(place.division, "documents", str(row["ID"]))
+
+
+def delete_attachment(sandbox: Sandbox, place: Place, row: Row) -> None:
+    """Delete a file."""
+    sandbox.delete(place.division, "attachments", str(row["ID"]))
+
+
+def _document(sandbox: Sandbox, place: Place, before: Row, sent: Row) -> Row:
+    """The document as it will stand; 500 when something obligatory is missing or refers to nothing."""
     store = sandbox.stores[place.division]
-    sent = sent_fields(request, entities.DOCUMENT)
-    kind = store.get("document_types", str(sent.get("Type")))
-    account = store.get("accounts", str(sent.get("Account"))) or {}
+    row = {**before, **sent}
+    kind = store.get("document_types", str(row.get("Type")))
+    account = store.get("accounts", str(row.get("Account"))) or {}
     wrong = []
-    if not sent.get("Subject"):
+    if not row.get("Subject"):
         wrong.append("Verplicht: Onderwerp")
-    if sent.get("Type") is None:
+    if row.get("Type") is None:
         wrong.append("Verplicht: Type")
     elif kind is None:
         wrong.append("Ongeldige referentie: Type")
-    if sent.get("Account") and not account:
+    if row.get("Account") and not account:
         wrong.append("Ongeldige referentie: Relatie")
     refuse_if(wrong)
-    made = sandbox.write(
-        place.division, "documents",
-        {
-            "ID": str(uuid4()), "HID": store.next_number("documents"),
-            "DocumentDate": today_in_amsterdam(sandbox.clock()).isoformat(),
-            "InheritShare": True, **sent, "AccountCode": account.get("Code"), "AccountName": account.get("Name"),
-            "HasEmptyBody": not sent.get("Body"), "TypeDescription": (kind or {}).get("Description"),
-        },
-    )  # fmt: skip
-    return created(sandbox, request, place, made)
+    return {
+        **row, "AccountCode": account.get("Code"), "AccountName": account.get("Name"),
+        "HasEmptyBody": not row.get("Body"), "TypeDescription": (kind or {}).get("Description"),
+    }  # fmt: skip
 
 
 def create_attachment(sandbox: Sandbox, request: Request, place: Place) -> Answer:

@@ -53,10 +53,11 @@ class Resource:
 
 DELETIONS_KEPT = timedelta(days=61)  # two months [docs], 4.9; to the day: [assumed]
 _WRITES = {
-    "crm/Accounts": {"PUT"},
+    "crm/Accounts": {"POST", "PUT"},
     "crm/Contacts": {"POST", "PUT", "DELETE"},
-    "documents/Documents": {"POST"},
-    "documents/DocumentAttachments": {"POST"},
+    "documents/Documents": {"POST", "PUT", "DELETE"},
+    "documents/DocumentAttachments": {"POST", "DELETE"},
+    "salesinvoice/SalesInvoices": {"POST", "PUT", "DELETE"},
     "webhooks/WebhookSubscriptions": {"POST", "DELETE"},
 }
 _PLAIN = {

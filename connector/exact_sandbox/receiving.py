@@ -19,10 +19,9 @@ from connector.exact_sandbox.rows import Row, Value
 from connector.exact_sandbox.sandbox import Sandbox
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_DAY = re.compile(r"(\d{4}-\d{2}-\d{2})(T[\d:.]*)?")
-
-
 _MAX_BYTES = 10 * 1024 * 1024
+_MAX_NUMBER = 1e15  # what a float holds to the cent, and no infinity
+_DAY = re.compile(r"(\d{4}-\d{2}-\d{2})(T[\d:.]*)?")
 
 
 def sent_fields(request: Request, entity: Entity) -> Row:
@@ -62,7 +61,8 @@ def _accepted(field: Field, value: Any) -> Value:
         return value
     if field.type in "il" and isinstance(value, int) and not isinstance(value, bool):
         return value
-    if field.type == "d" and isinstance(value, int | float) and not isinstance(value, bool):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if field.type == "d" and is_number and abs(value) < _MAX_NUMBER:
         return float(value)
     if field.type in "tD" and isinstance(value, str):
         match = _DAY.fullmatch(value)
@@ -86,11 +86,16 @@ def refuse_if(messages: list[str]) -> None:
         raise invalid(*messages)
 
 
+def prefers_all(request: Request) -> bool:
+    """Whether the client asks for the whole entity [docs second-hand], 2.3."""
+    return "return=representation" in request.headers.get("prefer", "").replace(" ", "")
+
+
 def created(sandbox: Sandbox, request: Request, place: Place, made: Row, *, key_only: bool = False) -> Answer:
     """201 with the new entity; with `key_only` just its key, unless the client prefers the whole [live], 2.3."""
     resource = RESOURCES[place.endpoint]
     uri = entity_uri(request.base_url, place, resource, made)
-    if key_only and "return=representation" not in request.headers.get("prefer", "").replace(" ", ""):
+    if key_only and not prefers_all(request):
         known = {resource.entity.key: made[resource.entity.key]}
     else:
         known = shown(sandbox, place, resource.table, [made], request.base_url)[0]

@@ -64,6 +64,11 @@ def create_subscription(sandbox: Sandbox, request: Request, place: Place) -> Ans
     return Answer(unlocked=checked)
 
 
+def delete_subscription(sandbox: Sandbox, place: Place, row: Row) -> None:
+    """Tell this subscriber nothing any more."""
+    sandbox.delete(place.division, "subscriptions", str(row["ID"]))
+
+
 def _on_loopback(url: str) -> bool:
     try:
         parts = httpx.URL(url)
