@@ -91,24 +91,25 @@ BANK_ACCOUNT = Entity(name="BankAccount", fields=_fields(_COMMON + """
     ID:g Account:g AccountName:s Bank:g BankAccount:s BankAccountHolderName:s BankDescription:s BankName:s BICCode:s
     Blocked:b Description:s Format:s IBAN:s Main:b PaymentServiceAccount:g Type:s TypeDescription:s"""))  # fmt: skip
 _INVOICE_HEADER = """
-    InvoiceID:g InvoiceNumber:i InvoiceDate:D OrderNumber:i OrderDate:D DueDate:D Status:i StatusDescription:s Type:i
-    TypeDescription:s Journal:s JournalDescription:s OrderedBy:g OrderedByName:s OrderedByContactPerson:g
-    OrderedByContactPersonFullName:s InvoiceTo:g InvoiceToName:s InvoiceToContactPerson:g
+    InvoiceID:g InvoiceNumber:i InvoiceDate:D* OrderNumber:i* OrderDate:D* DueDate:D* Status:i StatusDescription:s
+    Type:i* TypeDescription:s Journal:s* JournalDescription:s OrderedBy:g* OrderedByName:s OrderedByContactPerson:g*
+    OrderedByContactPersonFullName:s InvoiceTo:g* InvoiceToName:s InvoiceToContactPerson:g*
     InvoiceToContactPersonFullName:s
-    DeliverTo:g DeliverToName:s DeliverToAddress:g DeliverToContactPerson:g DeliverToContactPersonFullName:s
-    PaymentCondition:s PaymentConditionDescription:s PaymentReference:s YourRef:s Remarks:s Currency:s
-    Document:g DocumentNumber:i DocumentSubject:s AmountDiscount:d AmountDiscountExclVat:d DiscountType:i
-    AmountFCExclVat:d ExtraDutyAmountFC:d GAccountAmountFC:d IncotermAddress:s IncotermCode:s IncotermVersion:i
-    IsExtraDuty:b SalesChannel:g SalesChannelCode:s SalesChannelDescription:s Salesperson:g SalespersonFullName:s
-    SelectionCode:g SelectionCodeCode:s SelectionCodeDescription:s ShippingMethod:g ShippingMethodCode:s
-    ShippingMethodDescription:s StarterSalesInvoiceStatus:i StarterSalesInvoiceStatusDescription:s Warehouse:g
+    DeliverTo:g* DeliverToName:s DeliverToAddress:g* DeliverToContactPerson:g* DeliverToContactPersonFullName:s
+    PaymentCondition:s* PaymentConditionDescription:s PaymentReference:s* YourRef:s* Remarks:s* Currency:s*
+    Document:g* DocumentNumber:i DocumentSubject:s AmountDiscount:d AmountDiscountExclVat:d DiscountType:i
+    AmountFCExclVat:d ExtraDutyAmountFC:d GAccountAmountFC:d* IncotermAddress:s IncotermCode:s IncotermVersion:i
+    IsExtraDuty:b* SalesChannel:g* SalesChannelCode:s SalesChannelDescription:s Salesperson:g* SalespersonFullName:s
+    SelectionCode:g* SelectionCodeCode:s SelectionCodeDescription:s ShippingMethod:g* ShippingMethodCode:s
+    ShippingMethodDescription:s StarterSalesInvoiceStatus:i StarterSalesInvoiceStatusDescription:s Warehouse:g*
     WithholdingTaxAmountFC:d WithholdingTaxBaseAmount:d WithholdingTaxPercentage:d CustomField:s """  # fmt: skip
-_INVOICE_BOTH = "Description:s Discount:d AmountDC:d AmountFC:d VATAmountDC:d VATAmountFC:d "
+_INVOICE_BOTH = "Description:s* Discount:d* AmountDC:d AmountFC:d VATAmountDC:d VATAmountFC:d "
 _INVOICE_LINE = """
-    ID:g InvoiceID:g LineNumber:i Item:g ItemCode:s ItemDescription:s GLAccount:g GLAccountDescription:s Quantity:d
-    UnitPrice:d NetPrice:d VATCode:s<3 VATCodeDescription:s VATPercentage:d UnitCode:s UnitDescription:s Notes:s
-    CostCenter:s CostCenterDescription:s CostUnit:s CostUnitDescription:s CustomerItemCode:s DeliveryDate:D Employee:g
-    EmployeeFullName:s StartTime:D EndTime:D ExtraDutyPercentage:d Pricelist:g PricelistDescription:s Project:g
+    ID:g InvoiceID:g LineNumber:i Item:g* ItemCode:s ItemDescription:s GLAccount:g GLAccountDescription:s Quantity:d*
+    UnitPrice:d* NetPrice:d* VATCode:s<3* VATCodeDescription:s VATPercentage:d UnitCode:s* UnitDescription:s Notes:s*
+    CostCenter:s* CostCenterDescription:s CostUnit:s* CostUnitDescription:s CustomerItemCode:s DeliveryDate:D*
+    Employee:g EmployeeFullName:s StartTime:D* EndTime:D* ExtraDutyPercentage:d Pricelist:g PricelistDescription:s
+    Project:g*
     ProjectDescription:s ProjectWBS:g ProjectWBSDescription:s SalesOrder:g SalesOrderLine:g SalesOrderLineNumber:i
     SalesOrderNumber:i Subscription:g SubscriptionDescription:s TaxSchedule:g TaxScheduleCode:s
     TaxScheduleDescription:s """  # fmt: skip
@@ -122,18 +123,27 @@ SYNC_SALES_INVOICE = Entity(
     name="SalesInvoice", fields=_fields(_COMMON + _STAMP + _INVOICE_HEADER + _INVOICE_LINE + _INVOICE_BOTH)
 )
 DOCUMENT = Entity(name="Document", fields=_fields(_COMMON + """
-    ID:g Account:g AccountCode:s>18 AccountName:s AmountFC:d Body:s Category:g CategoryDescription:s Contact:g
-    ContactFullName:s Currency:s DocumentDate:D DocumentFolder:g DocumentFolderCode:s DocumentFolderDescription:s
-    DocumentViewUrl:s ExpiryDate:D FinancialTransactionEntryID:g HasEmptyBody:b HID:i InheritShare:b Language:s<10
-    Opportunity:g Project:g ProjectCode:s ProjectDescription:s Item:g ProposedEntryStatus:i
+    ID:g Account:g* AccountCode:s>18 AccountName:s AmountFC:d* Body:s* Category:g* CategoryDescription:s Contact:g*
+    ContactFullName:s Currency:s* DocumentDate:D* DocumentFolder:g* DocumentFolderCode:s DocumentFolderDescription:s
+    DocumentViewUrl:s ExpiryDate:D* FinancialTransactionEntryID:g* HasEmptyBody:b HID:i* InheritShare:b* Language:s<10*
+    Opportunity:g* Project:g* ProjectCode:s ProjectDescription:s Item:g* ProposedEntryStatus:i*
     ProposedEntryStatusDescription:s
-    SalesInvoiceNumber:i SalesOrderNumber:i ScanServiceStatus:i ScanServiceStatusDescription:s SendMethod:i
+    SalesInvoiceNumber:i* SalesOrderNumber:i* ScanServiceStatus:i* ScanServiceStatusDescription:s SendMethod:i
     ShopOrderNumber:i
-    Subject:s Type:i TypeDescription:s"""))  # fmt: skip
+    Subject:s* Type:i* TypeDescription:s"""))  # fmt: skip
 # No Created or Modified here: the official page of the sync variant lists seven fields [docs: PiDocs].
 DOCUMENT_ATTACHMENT = Entity(
-    name="DocumentAttachment", fields=_fields("ID:g Attachment:x Document:g FileName:s FileSize:d Url:s")
+    name="DocumentAttachment", fields=_fields("ID:g Attachment:x* Document:g* FileName:s* FileSize:d Url:s")
 )
+DOCUMENT_TYPE = Entity(name="DocumentType", fields=_fields("""
+    ID:i Created:t Description:s DocumentIsCreatable:b DocumentIsDeletable:b DocumentIsUpdatable:b
+    DocumentIsViewable:b Modified:t TypeCategory:i"""))  # fmt: skip
+PRINTED_SALES_INVOICE = Entity(name="PrintedSalesInvoice", key="InvoiceID", fields=_fields("""
+    InvoiceID:g* Division:i Document:g DocumentCreationError:s DocumentCreationSuccess:s DocumentLayout:g*
+    EmailCreationError:s EmailCreationSuccess:s EmailLayout:g* ExtraText:s* InvoiceDate:D* PeppolCreationError:s
+    PeppolCreationSuccess:s PostboxMessageCreationError:s PostboxMessageCreationSuccess:s PostboxSender:g*
+    ReportingPeriod:i* ReportingYear:i* SendEmailToCustomer:b* SenderEmailAddress:s* SendInvoiceToCustomerPostbox:b*
+    SendInvoiceViaPeppol:b* SendOutputBasedOnAccount:b*"""))  # fmt: skip
 VAT_CODE = Entity(name="VATCode", fields=_fields(_COMMON + """
     ID:g Account:g AccountCode:s>18 AccountName:s CalculationBasis:i Charged:b Code:s<3 Description:s EUSalesListing:s
     GLToClaim:g GLToClaimCode:s GLToClaimDescription:s GLToPay:g GLToPayCode:s GLToPayDescription:s IntraStat:b
@@ -155,6 +165,12 @@ DIVISION = Entity(name="Division", key="Code", fields=_fields("""
     DivisionHRLinkUnlinkDate:t IsDossierDivision:b TaxOfficeNumber:s Created:t Modified:t Creator:g Modifier:g
     CreatorFullName:s
     ModifierFullName:s Class_01:n Class_02:n Class_03:n Class_04:n Class_05:n"""))  # fmt: skip
+# The deprecated older form writes Hid as HID, and its Status 0 is a division in use [docs], 2.2.
+HRM_DIVISION = Entity(
+    name="Division",
+    key="Code",
+    fields={("HID" if name == "Hid" else name): field for name, field in DIVISION.fields.items()},
+)
 ME = Entity(name="Me", key="UserID", fields=_fields("""
     UserID:g CurrentDivision:i AccountingDivision:i DossierDivision:i DivisionCustomer:g DivisionCustomerCode:s>18
     DivisionCustomerName:s DivisionCustomerVatNumber:s DivisionCustomerSiretNumber:s CustomerCode:s>18 FullName:s
@@ -163,6 +179,9 @@ ME = Entity(name="Me", key="UserID", fields=_fields("""
     Phone:s
     PhoneExtension:s Mobile:s Nationality:s EmployeeID:g PackageCode:s PictureUrl:s ThumbnailPicture:x IsClientUser:b
     IsStarterUser:b ServerTime:s ServerUtcOffset:d"""))  # fmt: skip
+WEBHOOK_SUBSCRIPTION = Entity(name="WebhookSubscription", fields=_fields("""
+    ID:g CallbackURL:s* ClientID:g Created:t Creator:g CreatorFullName:s Description:s Division:i IsInstant:b* Topic:s*
+    UserID:g*"""))  # fmt: skip
 DELETED = Entity(name="Deleted", fields=_fields(_STAMP + """
     ID:g EntityType:i EntityKey:g DeletedBy:g DeletedDate:t Division:i"""))  # fmt: skip
 
