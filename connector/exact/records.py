@@ -345,7 +345,7 @@ UNREADABLE = "unreadable"
 class SalesInvoiceRow:
     """A row of sync/SalesInvoice/SalesInvoices: flat, header values and lines in one stream.
 
-    The row with `line_number` 0 holds the header's sums [assumed from "LineNumber 0 = header sums"]; all rows of
+    The row with `line_number` 0 holds the header's sums [docs]; all rows of
     an invoice have its `invoice_id`. Three fields depend on the row: `amount_fc` is with VAT on the header and
     without on a line; `discount` and `description` are the header's or the line's own.
     """
@@ -529,7 +529,10 @@ class SalesInvoiceRow:
 
     @staticmethod
     def joined(headers: Iterable[Row], lines: Iterable[Row]) -> list[Row]:
-        """Make the rows of the stream out of plain headers and their lines."""
+        """Make the rows of the stream out of plain headers and their lines.
+
+        The key of a header row in the stream is its InvoiceID [assumed].
+        """
         rows: list[Row] = [{**header, "ID": header.get("InvoiceID"), "LineNumber": 0} for header in headers]
         return [*rows, *lines]
 

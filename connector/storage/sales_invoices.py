@@ -114,7 +114,7 @@ def modified_of(session: Session, division: int, ids: Collection[str]) -> dict[s
 def forget_old_lines(session: Session, division: int, *, since: int) -> int:
     """Forget the lines that a changed invoice has no more; returns how many.
 
-    A change of an invoice gives its header and all its lines new row versions (exact-online-api.md 4.9 [docs]). So once
+    A change of an invoice gives its header and all its lines new row versions [assumed]. So once
     everything after `since` was read, the older lines of an invoice with a newer header are gone. Where only the header
     is newer they stay: an invoice without any line is likelier a reading that we do not understand.
     """

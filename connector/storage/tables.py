@@ -146,6 +146,7 @@ def save_newest(
     connection = session.connection()
     result = connection.execute(update_changed, list(rows), execution_options={"preserve_rowcount": True})
     c = table.c
+    # a row that says the same has not changed, yet it was seen: else a whole reading would take it for gone
     stamp = update(table).where(
         c.division == bindparam("of"), c.id == bindparam("key"), c.timestamp < bindparam("seen")
     )
