@@ -10,11 +10,13 @@ from typing import Annotated
 
 import typer
 
-from connector.cli.terminal import note, print_json, screen, terminal_of
+from connector.cli.terminal import note, print_json, progress, screen, show_error, terminal_of
+from connector.composition import Wiring
 from connector.customers import report
 from connector.customers.report import DivisionAudit
-from connector.errors import InvalidSetting, WrongUsage
+from connector.errors import ConnectorError, InvalidSetting, WrongUsage
 from connector.usecases.audit_kvk import audit_kvk
+from connector.usecases.look_up_kvk import look_up_kvk, price_of, questions_open
 
 
 class Format(StrEnum):
@@ -58,6 +60,7 @@ def kvk(
     if output is not None and format is Format.TABLE:
         raise WrongUsage("a table is for the screen", hint="give --format csv or --format json with --output")
     with terminal.wiring() as wiring:
+        stopped_by = _ask_register(context, wiring, division)
         audits = [
             DivisionAudit(
                 division=pinned.code,
@@ -87,6 +90,39 @@ def kvk(
     invalid = any(summary.invalid for summary in summaries)
     if (fail_on is FailOn.MISSING and missing) or (fail_on is FailOn.ANY and (missing or invalid)):
         raise typer.Exit(5)
+    if stopped_by is not None:
+        raise typer.Exit(stopped_by.exit_code)
+
+
+def _ask_register(context: typer.Context, wiring: Wiring, division: list[int] | None) -> ConnectorError | None:
+    """Look up what is not known yet, when there is a key, and say what it costs; gives what stopped it early."""
+    client = wiring.register()
+    if client is None:
+        return None
+    codes = [pinned.code for pinned in wiring.pinned(division)]
+    questions = questions_open(wiring.database, codes, today=wiring.today)
+    if not questions:
+        note(context, "KVK register: everything is known from the last 30 days")
+        return None
+    paid, price = price_of(questions)
+    free = len(questions) - paid
+    note(context, f"KVK register: asking for {paid} numbers (paid, about € {price:.2f}) and {free} names (free)")
+    with progress(context) as show:
+        report = look_up_kvk(
+            wiring.database,
+            client,
+            questions,
+            clock=wiring.clock,
+            progress=lambda done, total: show("KVK register", done, total),
+        )
+    note(context, f"KVK register: {report.answered} answers, {report.paid_calls} paid calls")
+    for refusal in report.refusals:
+        note(context, refusal)
+    if report.not_checked:
+        note(context, f"KVK register: {report.not_checked} not checked; nothing is said of these")
+    if report.stopped_by is not None:
+        show_error(report.stopped_by)
+    return report.stopped_by
 
 
 def _write(output: Path | None, content: bytes) -> None:

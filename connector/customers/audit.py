@@ -1,6 +1,6 @@
 """The audit: which customers miss a KvK number or have a wrong one, and what that puts at risk.
 
-Pure, form checks and cross-checks only; whether a number exists is the register's affair. Showing it is `report`'s.
+Pure: form checks, cross-checks, and what the KVK register says where it was asked. Showing it is `report`'s affair.
 """
 
 from collections.abc import Iterable
@@ -10,6 +10,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 from connector.customer import Customer, CustomerId, is_active, needs_kvk, valid_numbers
+from connector.customers import register as kvk_register
+from connector.customers.register import Evidence, RegisterFinding
 from connector.identifiers import KvkNumber, KvkStatus, check_kvk
 
 NOTHING = Decimal("0.00")
@@ -26,12 +28,15 @@ class FindingStatus(StrEnum):
     DUPLICATE = "duplicate"
     OWN_NUMBER = "own_number"
     NOT_APPLICABLE = "not_applicable"
+    UNKNOWN_IN_REGISTER = "unknown_in_register"
+    DEREGISTERED = "deregistered"
+    NAME_DIFFERS = "name_differs"
 
 
 FINE = frozenset({FindingStatus.OK, FindingStatus.NOT_APPLICABLE})
 """Nobody has to do anything about these."""
-ROUTED = FINE | {FindingStatus.DUPLICATE}
-"""Invoices of these reach somebody: a number that two customers share is a real one."""
+ROUTED = FINE | {FindingStatus.DUPLICATE, FindingStatus.NAME_DIFFERS}
+"""Invoices of these reach somebody: a number that two customers share, or that is another's, is a real one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +94,7 @@ def audit(
     *,
     own_kvk: str,
     today: date,
+    register: Evidence | None = None,
 ) -> Audit:
     """Check the KvK number of every active customer.
 
@@ -96,6 +102,7 @@ def audit(
         invoices: Finished ones, of any date.
         own_kvk: The division's own number, as typed; empty when it has none.
         today: The invoices of the twelve months up to it count as at risk.
+        register: What the KVK register answered; about customers without an answer it says nothing.
     """
     active = [customer for customer in customers if is_active(customer, today)]
     first_day = year_before(today)
@@ -103,9 +110,12 @@ def audit(
     for invoice in invoices:
         by_customer.setdefault(invoice.customer, []).append(invoice)
     own_number, sharers = check_kvk(own_kvk).number, _sharers(active)
+    questions = kvk_register.questions_about(active, own_kvk=own_kvk, today=today) if register else {}
     findings = []
     for customer in active:
-        status, detail_en, detail_nl, proposal = _judge(customer, own_number, sharers)
+        question = questions.get(customer.id)
+        registered = kvk_register.judge(customer, question, (register or {}).get(question)) if question else NO_FINDING
+        status, detail_en, detail_nl, proposal = _judge(customer, own_number, sharers, registered)
         theirs = by_customer.get(customer.id, [])
         counted = [invoice.amount for invoice in theirs if first_day <= invoice.date <= today]
         findings.append(
@@ -141,9 +151,12 @@ def year_before(day: date) -> date:
 
 
 Verdict = tuple[FindingStatus, str, str, KvkNumber | None]
+NO_FINDING = RegisterFinding()
 
 
-def _judge(customer: Customer, own_number: str | None, sharers: dict[str, list[str]]) -> Verdict:
+def _judge(
+    customer: Customer, own_number: str | None, sharers: dict[str, list[str]], registered: RegisterFinding
+) -> Verdict:
     needs, why_not = needs_kvk(customer)
     number, oin = valid_numbers(customer)
     check = check_kvk(customer.kvk)
@@ -151,6 +164,8 @@ def _judge(customer: Customer, own_number: str | None, sharers: dict[str, list[s
         return FindingStatus.NOT_APPLICABLE, "another country", "ander land", None
     if number and number == own_number:
         return FindingStatus.OWN_NUMBER, "the KvK number of the administration itself", _OWN_NL, None
+    if registered.verdict:
+        return FindingStatus(registered.verdict.value), registered.detail_en, registered.detail_nl, None
     if number and len(sharers[number]) > 1:
         others = ", ".join(code for code in sharers[number] if code != customer.code)
         return FindingStatus.DUPLICATE, f"also on customer {others}", f"ook bij relatie {others}", None
@@ -160,7 +175,12 @@ def _judge(customer: Customer, own_number: str | None, sharers: dict[str, list[s
         return FindingStatus.NOT_APPLICABLE, "a private person, by the name", "particulier, naar de naam", None
     if check.status is KvkStatus.MISSING and oin:
         return FindingStatus.OK, "an OIN in its own field", "een OIN in het eigen veld", None
-    return FindingStatus(check.status.value), check.detail_en, check.detail_nl, check.proposal
+    return (
+        FindingStatus(check.status.value),
+        "; ".join(filter(None, (check.detail_en, registered.detail_en))),
+        "; ".join(filter(None, (check.detail_nl, registered.detail_nl))),
+        registered.proposal or check.proposal,
+    )
 
 
 _OWN_NL = "het KvK-nummer van de administratie zelf"

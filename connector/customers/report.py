@@ -41,6 +41,9 @@ _STATUS_NL = {
     FindingStatus.OTHER_IDENTIFIER: "ander nummer",
     FindingStatus.DUPLICATE: "dubbel",
     FindingStatus.OWN_NUMBER: "eigen nummer",
+    FindingStatus.UNKNOWN_IN_REGISTER: "niet in register",
+    FindingStatus.DEREGISTERED: "uitgeschreven",
+    FindingStatus.NAME_DIFFERS: "andere naam",
     FindingStatus.NOT_APPLICABLE: "niet nodig",
 }
 

@@ -573,3 +573,13 @@ class LearnedRow(Row, table=True):
     division: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
     name: str = Field(primary_key=True)
     value: Any = Field(sa_type=JSON_TYPE)
+
+
+class RegisterAnswerRow(Row, table=True):
+    """What the KVK register answered to a question; public data, of no division."""
+
+    __tablename__ = "register_answer"
+
+    question: str = Field(primary_key=True)
+    asked_at: datetime = Field(index=True)
+    found: list[dict[str, Any]] = Field(sa_type=JSON_TYPE)

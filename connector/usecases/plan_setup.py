@@ -10,6 +10,7 @@ from connector.customers import setup
 from connector.errors import NothingFound
 from connector.storage import customers, divisions, sales_invoices
 from connector.storage.database import Database
+from connector.usecases.look_up_kvk import valid_evidence
 
 LOOK_AT_THE_CARD = "codes are those on the customer's card; run `connector sync` when the card is new"
 
@@ -93,7 +94,8 @@ def setup_status(
         finished, still_open = sales_invoices.count_finished_and_open(
             session, division, since=start_date or pinned.start_date
         )
-    report = kvk_audit.audit(everybody, (), own_kvk=pinned.kvk, today=today)
+        evidence = valid_evidence(session, today)
+    report = kvk_audit.audit(everybody, (), own_kvk=pinned.kvk, today=today, register=evidence)
     summary = report.summary
     return setup.count_steps(
         everybody,

@@ -235,6 +235,15 @@ def upgrade() -> None:
     op.create_index("ix_sales_invoice_row_division_invoice_id", "sales_invoice_row", ["division", "invoice_id"])
 
     op.create_table(
+        "register_answer",
+        sa.Column("question", sa.String(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("found", JSON, nullable=False),
+        sa.PrimaryKeyConstraint("question", name="pk_register_answer"),
+    )
+    op.create_index("ix_register_answer_asked_at", "register_answer", ["asked_at"])
+
+    op.create_table(
         "setup_run",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("division", sa.BigInteger(), nullable=False),
