@@ -90,6 +90,12 @@ class DivisionStore:
         }  # fmt: skip
         return self.put("deleted", log)
 
+    def forget_deletions(self, before: datetime) -> None:
+        """Cut off the log of deletions."""
+        kept = stored_instant(before)
+        for key in [key for key, row in self.tables["deleted"].items() if str(row["DeletedDate"]) < kept]:
+            self.take_away("deleted", key)
+
     def take_away(self, table: str, key: str) -> None:
         """Delete without a log row: for taking up a kept database, which has the log row itself."""
         self.tables[table].pop(key, None)
