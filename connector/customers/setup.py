@@ -200,6 +200,11 @@ def is_set_up(customer: Customer, contacts: Iterable[Contact], wanted: Wanted) -
     return bool(wanted.upload_address) and not _needed(customer, theirs, wanted)
 
 
+def upload_contact(contacts: Iterable[Contact], wanted: Wanted) -> Contact | None:
+    """Give a customer's contact with the upload address, the first by id when there are several."""
+    return next((each for each in sorted(contacts, key=lambda c: c.id) if _has_address(each, wanted)), None)
+
+
 def count_steps(
     customers: Iterable[Customer],
     contacts: Iterable[Contact],

@@ -93,7 +93,7 @@ BANK_ACCOUNT = Entity(name="BankAccount", fields=_fields(_COMMON + """
 _INVOICE_HEADER = """
     InvoiceID:g InvoiceNumber:i InvoiceDate:D OrderNumber:i OrderDate:D DueDate:D Status:i StatusDescription:s Type:i
     TypeDescription:s Journal:s JournalDescription:s OrderedBy:g OrderedByName:s OrderedByContactPerson:g
-    OrderedByContactPersonFullName:s InvoiceTo:g InvoiceToName:s InvoiceToContactPerson:g
+    OrderedByContactPersonFullName:s InvoiceTo:g InvoiceToName:s InvoiceToContactPerson:g*
     InvoiceToContactPersonFullName:s
     DeliverTo:g DeliverToName:s DeliverToAddress:g DeliverToContactPerson:g DeliverToContactPersonFullName:s
     PaymentCondition:s PaymentConditionDescription:s PaymentReference:s YourRef:s Remarks:s Currency:s

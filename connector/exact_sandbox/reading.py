@@ -45,6 +45,7 @@ DELETIONS_KEPT = timedelta(days=61)  # two months [docs], 4.9; to the day: [assu
 _WRITES = {
     "crm/Accounts": {"PUT"},
     "crm/Contacts": {"POST", "PUT", "DELETE"},
+    "salesinvoice/SalesInvoices": {"PUT"},
     "documents/Documents": {"POST"},
     "documents/DocumentAttachments": {"POST"},
 }

@@ -1,4 +1,4 @@
-"""POST, PUT and DELETE: who carries them out; and here those on accounts and contacts."""
+"""POST, PUT and DELETE: who carries them out; and here those on accounts, contacts and open invoices."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from uuid import uuid4
 from connector.exact_sandbox.dates import today_in_amsterdam
 from connector.exact_sandbox.filing import create_attachment, create_document
 from connector.exact_sandbox.http import Answer, Request, json_answer
+from connector.exact_sandbox.invoicing import PROCESSED
 from connector.exact_sandbox.odata import encode_row
 from connector.exact_sandbox.printing import print_invoice
 from connector.exact_sandbox.reading import RESOURCES, Place, entity_uri, shown
@@ -32,6 +33,8 @@ def write(sandbox: Sandbox, request: Request, place: Place) -> Answer:
         _delete_contact(sandbox, place, row)
     elif place.endpoint == "crm/Accounts":
         _change_account(sandbox, request, place, row)
+    elif place.endpoint == "salesinvoice/SalesInvoices":
+        _change_invoice(sandbox, request, place, row)
     else:
         _change_contact(sandbox, request, place, row)
     return Answer(status=204)  # without a body [live], 2.8
@@ -117,6 +120,19 @@ def _create_contact(sandbox: Sandbox, request: Request, place: Place) -> Answer:
 def _change_contact(sandbox: Sandbox, request: Request, place: Place, row: Row) -> None:
     sent = sent_fields(request, RESOURCES[place.endpoint].entity)
     sandbox.write(place.division, "contacts", _contact_fields(sandbox, place, sent, row))
+
+
+def _change_invoice(sandbox: Sandbox, request: Request, place: Place, row: Row) -> None:
+    """Of the header only who gets it; a processed invoice is immutable [docs], 4.4, in which words is [assumed]."""
+    sent = sent_fields(request, RESOURCES[place.endpoint].entity)
+    contact = sandbox.stores[place.division].get("contacts", str(sent.get("InvoiceToContactPerson")))
+    wrong = ["Factuur is al verwerkt"] if row["Status"] == PROCESSED else []
+    if sent.get("InvoiceToContactPerson") and (contact is None or contact["Account"] != row["InvoiceTo"]):
+        wrong.append("Ongeldige referentie: Contactpersoon")
+    refuse_if(wrong)
+    if "InvoiceToContactPerson" in sent:
+        sent["InvoiceToContactPersonFullName"] = (contact or {}).get("FullName")
+    sandbox.change_invoice(place.division, row, **sent)
 
 
 def _delete_contact(sandbox: Sandbox, place: Place, row: Row) -> None:
