@@ -174,9 +174,16 @@ def show_plan(plan: Plan, *, done_at: datetime) -> None:
         )
     for skip in plan.skips:
         table.add_row(
-            cell(skip.customer.code), cell(skip.customer.name), f"skipped: {skip.reason.value}", "", "", style="dim"
+            cell(skip.customer.code),
+            cell(skip.customer.name),
+            f"skipped: {skip.reason.value}",
+            "",
+            cell(f"to {skip.invoiced_to.code} {skip.invoiced_to.name}" if skip.invoiced_to else ""),
+            style="dim",
         )
-    if plan.changes or plan.skips:
+    for each in plan.notes:
+        table.add_row(cell(each.customer.code), cell(each.customer.name), f"look at: {each.kind.value}", "", "")
+    if plan.changes or plan.skips or plan.notes:
         screen().print(table)
     say(
         f"{plan.customers} customers: {plan.in_order} in order, {plan.to_change} to change, {plan.skipped} skipped; "

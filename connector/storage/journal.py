@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, func, or_, select, update
 from sqlmodel import Session
 
 from connector.customer import ContactId, CustomerId, Division
@@ -253,6 +253,7 @@ def set_up_since(session: Session, division: int) -> dict[CustomerId, datetime]:
         .join(RUNS, RUNS.c.id == s.run_id)
         .where(s.division == division, RUNS.c.kind == RunKind.APPLY.value, s.action.in_(SET_UP_ACTIONS))
         .where(s.state == StepState.DONE.value, s.undone_by.is_(None))
+        .where(or_(s.action != "update_contact", s.contact_id.is_not(None)))  # else only who is the main contact
         .group_by(s.customer_id)
     )
     return {CustomerId(customer): at for customer, at in session.connection().execute(statement)}

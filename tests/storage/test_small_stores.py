@@ -76,7 +76,7 @@ def test_undo_is_a_run_of_its_own(database: Database, run: SetupRun) -> None:
 
 
 def test_set_up_since_is_the_first_change_that_stands(database: Database, run: SetupRun) -> None:
-    """Only done steps of contact and invoicing count, the first of each customer, and none that was taken back."""
+    """Done steps of contact and invoicing count, each customer's first; not those taken back, nor a main contact's."""
     steps = [
         ("c-1", "set_kvk", StepState.DONE, 1),
         ("c-1", "set_invoicing", StepState.FAILED, 2),
@@ -84,6 +84,7 @@ def test_set_up_since_is_the_first_change_that_stands(database: Database, run: S
         ("c-1", "set_invoicing", StepState.DONE, 4),
         ("c-2", "update_contact", StepState.DONE, 5),
         ("c-3", "set_kvk", StepState.DONE, 6),
+        ("c-5", "update_contact", StepState.DONE, 6),
         ("c-4", "create_contact", StepState.DONE, 7),
     ]
 
@@ -92,6 +93,7 @@ def test_set_up_since_is_the_first_change_that_stands(database: Database, run: S
         step = journal.add_step(
             session, of, customer_id=CustomerId(customer), customer_code="6", customer_name="Bakkerij",
             action=action, before=None, after={"Email": "x@uploads.example"}, now=NOON,
+            contact_id=ContactId("contact") if customer == "c-2" else None,  # c-5: only the main contact
         )  # fmt: skip
         journal.finish_step(session, step, state, now=at)
         return step

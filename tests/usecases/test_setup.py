@@ -409,6 +409,44 @@ def test_set_up_under_way_elsewhere(few: Office) -> None:
     assert writes(few) == 0
 
 
+@pytest.mark.parametrize("kind", [Kind.SET_UP, Kind.HALF_SET_UP, Kind.OUTDATED])
+def test_main_contact_set_by_hand_is_repaired_and_undone(office: Office, kind: Kind) -> None:
+    """Somebody makes our contact the main one: the plan takes that back, at once, and an undo restores it."""
+    code = code_of(office, kind)
+    address = {ADDRESS, "oldoldoldoldoldoldold@uploads.is"}
+    contact = next(row for row in office.server.state.contacts_of(DIVISION, code) if row["Email"] in address)
+    office.server.state.ui_change_account(DIVISION, code, MainContact=contact["ID"])
+    office.sync()
+    before = cards(office)
+
+    report = office.apply(plans_from_file(plans_as_file([only(office, kind)]))[0])
+
+    assert (report.failed, report.skipped, report.remaining) == ([], [], 0)
+    assert office.server.state.account(DIVISION, code)["MainContact"] is None
+    assert only(office, kind).changes == ()
+    office.undo()
+    assert cards(office) == before
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_main_contact_repair_survives_a_kill(office: Office, when: str) -> None:
+    """Killed around the write that frees the main contact, the next run finishes it, and it can be undone."""
+    code = code_of(office, Kind.SET_UP)
+    contact = ours_on(office, code)[0]["ID"]
+    office.server.state.ui_change_account(DIVISION, code, MainContact=contact)
+    office.sync()
+    before = cards(office)
+    with pytest.raises(Killed):
+        office.apply(only(office, Kind.SET_UP), client=client_that(office, "put", when=when, error=Killed()))
+
+    office.apply(only(office, Kind.SET_UP))
+    office.apply(only(office, Kind.SET_UP))
+
+    assert office.server.state.account(DIVISION, code)["MainContact"] is None
+    office.undo()
+    assert cards(office) == before
+
+
 # Killed in between
 
 
