@@ -77,7 +77,8 @@ def _file(sandbox: Sandbox, division: int, header: Row) -> Row:
     document = sandbox.write(
         division, "documents",
         {
-            "ID": str(uuid4()), "Account": header["InvoiceTo"], "AccountCode": payer.get("Code"),
+            "ID": str(uuid4()), "HID": store.next_number("documents"), "Account": header["InvoiceTo"],
+            "AccountCode": payer.get("Code"),
             "AccountName": header["InvoiceToName"], "AmountFC": header["AmountFC"], "Currency": header["Currency"],
             "DocumentDate": header["InvoiceDate"], "FinancialTransactionEntryID": header["InvoiceID"],
             "SalesInvoiceNumber": number, "Subject": f"Invoice: {number}", "Type": SALES_INVOICE_DOCUMENT,
