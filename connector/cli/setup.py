@@ -312,7 +312,14 @@ def _plans(wiring: Wiring, planfile: Path | None, division: list[int] | None, ov
         raise WrongUsage(
             f"{planfile} is no plan file", hint="make one with: connector setup plan --out FILE"
         ) from error
-    plans = [each for each in setup.plans_from_file(data) if not division or each.division in division]
+    saved = setup.plans_from_file(data)
+    for code in division or []:
+        if code not in {each.division for each in saved}:
+            raise WrongUsage(
+                f"{planfile} holds no plan for division {code}",
+                hint=f"make one: connector setup plan --division {code}",
+            )
+    plans = [each for each in saved if not division or each.division in division]
     for each in plans:
         setup.require_wanted(each, wiring.wanted(each.division))
     return plans

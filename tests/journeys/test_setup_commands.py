@@ -101,6 +101,21 @@ def test_saved_plan_is_applied(synced: Installation, planned: dict[str, expectat
     assert synced.run("setup", "plan", "--check", "--json").json["changes"] == []
 
 
+@pytest.mark.parametrize(("divisions", "code"), [([], 1), (["--division", str(DIVISION)], 2)])
+def test_plan_of_another_division_is_refused(synced: Installation, divisions: list[str], code: int) -> None:
+    """A plan file that was made for another division does nothing here, and says so."""
+    file = synced.folder / "plan.json"
+    synced.run("setup", "plan", "--out", file)
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace(f'"division": {DIVISION}', '"division": 999'), encoding="utf-8")
+
+    ended = synced.run("setup", "apply", file, "--yes", *divisions)
+
+    assert ended.code == code
+    assert ended.errors != []
+    assert synced.server.calls(DIVISION, "POST") == synced.server.calls(DIVISION, "PUT") == 0
+
+
 def test_applied_plan_is_known_after_a_sync(synced: Installation) -> None:
     """After an apply a sync brings nothing that a plan would change again."""
     assert synced.run("setup", "apply", "--yes").code == 0
