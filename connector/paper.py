@@ -5,12 +5,16 @@ The fonts are Noto Sans (fonts/OFL.txt): Latin, Greek and Cyrillic. What is draw
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from reportlab.lib.colors import HexColor
+from reportlab.lib.colors import Color, HexColor
+from reportlab.lib.enums import TA_RIGHT
+from reportlab.lib.styles import ParagraphStyle
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfgen.canvas import Canvas
 
 REGULAR, BOLD = "ConnectorSans", "ConnectorSans-Bold"
 _FONT_FILES = {REGULAR: "NotoSans-Regular.ttf", BOLD: "NotoSans-Bold.ttf"}
@@ -31,6 +35,45 @@ def _glyphs() -> frozenset[int]:
     """List the code points that the font can draw."""
     font = pdfmetrics.getFont(REGULAR)
     return frozenset(font.face.charToGlyph)  # type: ignore[attr-defined]  # it is a TTFont, we registered it
+
+
+def text_style(
+    name: str, size: float, *, font: str = REGULAR, color: Color = INK, right: bool = False
+) -> ParagraphStyle:
+    """Give the style of a paragraph; `size` in points."""
+    return ParagraphStyle(
+        name,
+        fontName=font,
+        fontSize=size,
+        leading=size * 1.32,
+        textColor=color,
+        alignment=TA_RIGHT if right else 0,
+        splitLongWords=1,
+    )
+
+
+class PageCountingCanvas(Canvas):
+    """Keeps the pages back until their number is known, then has head and foot drawn on each."""
+
+    def __init__(self, draw: Callable[[Canvas, int, int], None], *arguments: object, **options: object) -> None:
+        """Take what draws them: it is given the canvas, the number of the page, and how many there are."""
+        super().__init__(*arguments, **options)  # type: ignore[arg-type]  # handed through as platypus gives them
+        self._draw = draw
+        self._pages: list[dict[str, object]] = []
+
+    def showPage(self) -> None:
+        """End a page, for now."""
+        self._pages.append(dict(self.__dict__))
+        self._startPage()  # type: ignore[attr-defined]  # as in reportlab's own showPage
+
+    def save(self) -> None:
+        """Write all pages."""
+        pages = self._pages
+        for number, page in enumerate(pages, start=1):
+            self.__dict__.update(page)
+            self._draw(self, number, len(pages))
+            super().showPage()
+        super().save()
 
 
 def cut_to_width(text: str, width: float, size: float) -> str:

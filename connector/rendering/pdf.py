@@ -6,11 +6,10 @@ Words, numbers and dates are wording.py's; nothing is computed here. Fonts and f
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from functools import partial
 from io import BytesIO
 from xml.sax.saxutils import escape
 
-from reportlab.lib.colors import Color
-from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
@@ -42,14 +41,15 @@ from connector.paper import (
     ACCENT,
     BOLD,
     GREY,
-    INK,
     REGULAR,
     RULE,
     TINT,
+    PageCountingCanvas,
     bounded,
     cut_to_width,
     line_of,
     register_fonts,
+    text_style,
 )
 from connector.rendering.wording import Wording, amount_text, date_text, number_text, rate_text, wording_in
 
@@ -71,28 +71,16 @@ _MOST_VAT_ROWS_BESIDE = 8
 """With more rows than this the VAT breakdown stands above the totals, where it can go on over the page."""
 
 
-def _style(name: str, size: float, *, font: str = REGULAR, color: Color = INK, right: bool = False) -> ParagraphStyle:
-    return ParagraphStyle(
-        name,
-        fontName=font,
-        fontSize=size,
-        leading=size * 1.32,
-        textColor=color,
-        alignment=TA_RIGHT if right else 0,
-        splitLongWords=1,
-    )
-
-
-_BODY = _style("body", 8.5)
-_BODY_RIGHT = _style("body-right", 8.5, right=True)
-_SMALL = _style("small", 7.5, color=GREY)
-_HEAD = _style("head", 7.5, font=BOLD, color=ACCENT)
-_HEAD_RIGHT = _style("head-right", 7.5, font=BOLD, color=ACCENT, right=True)
-_LABEL = _style("label", 8.5, color=GREY)
-_TITLE = _style("title", 19, font=BOLD, color=ACCENT)
-_PARTY_NAME = _style("party", 9.5, font=BOLD)
-_PAYABLE = _style("payable", 10.5, font=BOLD, color=ACCENT)
-_PAYABLE_RIGHT = _style("payable-right", 10.5, font=BOLD, color=ACCENT, right=True)
+_BODY = text_style("body", 8.5)
+_BODY_RIGHT = text_style("body-right", 8.5, right=True)
+_SMALL = text_style("small", 7.5, color=GREY)
+_HEAD = text_style("head", 7.5, font=BOLD, color=ACCENT)
+_HEAD_RIGHT = text_style("head-right", 7.5, font=BOLD, color=ACCENT, right=True)
+_LABEL = text_style("label", 8.5, color=GREY)
+_TITLE = text_style("title", 19, font=BOLD, color=ACCENT)
+_PARTY_NAME = text_style("party", 9.5, font=BOLD)
+_PAYABLE = text_style("payable", 10.5, font=BOLD, color=ACCENT)
+_PAYABLE_RIGHT = text_style("payable-right", 10.5, font=BOLD, color=ACCENT, right=True)
 
 
 _BARE = [(side, (0, 0), (-1, -1), 0) for side in ("LEFTPADDING", "RIGHTPADDING", "TOPPADDING", "BOTTOMPADDING")]
@@ -122,52 +110,33 @@ def render_pdf(invoice: Invoice, *, language: str) -> bytes:
     document.addPageTemplates(PageTemplate(frames=[frame]))
     running_head = f"{name}  ·  {line_of(invoice.seller.name, _NAME)}"
 
+    draw = partial(_draw_surroundings, words=words, running_head=running_head)
+
     def new_canvas(*arguments: object, **options: object) -> Canvas:
-        return _PageCountingCanvas(words, running_head, *arguments, **options)
+        return PageCountingCanvas(draw, *arguments, **options)
 
     document.build(_story(invoice, words), canvasmaker=new_canvas)
     return output.getvalue()
 
 
-class _PageCountingCanvas(Canvas):
-    """Keeps the pages back until their number is known, then draws head and foot on each."""
-
-    def __init__(self, words: Wording, running_head: str, *arguments: object, **options: object) -> None:
-        super().__init__(*arguments, **options)  # type: ignore[arg-type]  # handed through as platypus gives them
-        self._words = words
-        self._running_head = running_head
-        self._pages: list[dict[str, object]] = []
-
-    def showPage(self) -> None:
-        self._pages.append(dict(self.__dict__))
-        self._startPage()  # type: ignore[attr-defined]  # as in reportlab's own showPage
-
-    def save(self) -> None:
-        pages = self._pages
-        for number, page in enumerate(pages, start=1):
-            self.__dict__.update(page)
-            self._draw_surroundings(number, len(pages))
-            super().showPage()
-        super().save()
-
-    def _draw_surroundings(self, number: int, count: int) -> None:
-        right, top = A4[0] - _SIDE, A4[1]
-        self.setFillColor(ACCENT)
-        self.rect(0, top - 3 * mm, A4[0], 3 * mm, stroke=0, fill=1)
-        self.setFont(BOLD, 10)
-        self.drawString(_SIDE, top - 12 * mm, self._words.label)
-        if number > 1:
-            room = _WIDTH - pdfmetrics.stringWidth(self._words.label, BOLD, 10) - 10 * mm
-            self.setFillColor(GREY)
-            self.setFont(REGULAR, 8)
-            self.drawRightString(right, top - 12 * mm, cut_to_width(self._running_head, room, 8))
-        self.setStrokeColor(RULE)
-        self.setLineWidth(0.5)
-        self.line(_SIDE, 15 * mm, right, 15 * mm)
-        self.setFillColor(GREY)
-        self.setFont(REGULAR, 7.5)
-        self.drawString(_SIDE, 10.5 * mm, self._words.disclaimer)
-        self.drawRightString(right, 10.5 * mm, self._words.page % (number, count))
+def _draw_surroundings(canvas: Canvas, number: int, count: int, *, words: Wording, running_head: str) -> None:
+    right, top = A4[0] - _SIDE, A4[1]
+    canvas.setFillColor(ACCENT)
+    canvas.rect(0, top - 3 * mm, A4[0], 3 * mm, stroke=0, fill=1)
+    canvas.setFont(BOLD, 10)
+    canvas.drawString(_SIDE, top - 12 * mm, words.label)
+    if number > 1:
+        room = _WIDTH - pdfmetrics.stringWidth(words.label, BOLD, 10) - 10 * mm
+        canvas.setFillColor(GREY)
+        canvas.setFont(REGULAR, 8)
+        canvas.drawRightString(right, top - 12 * mm, cut_to_width(running_head, room, 8))
+    canvas.setStrokeColor(RULE)
+    canvas.setLineWidth(0.5)
+    canvas.line(_SIDE, 15 * mm, right, 15 * mm)
+    canvas.setFillColor(GREY)
+    canvas.setFont(REGULAR, 7.5)
+    canvas.drawString(_SIDE, 10.5 * mm, words.disclaimer)
+    canvas.drawRightString(right, 10.5 * mm, words.page % (number, count))
 
 
 def _story(invoice: Invoice, words: Wording) -> list[Flowable]:
