@@ -53,7 +53,7 @@ def _list(workbook: Any, audits: Sequence[DivisionAudit], language: str, everybo
     )
     formats = {
         str: workbook.add_format({"num_format": "@"}),  # stays text also when somebody edits it
-        int: workbook.add_format({"num_format": "0"}),
+        int: workbook.add_format({"num_format": "0", "align": "left"}),
         Decimal: workbook.add_format({"num_format": "#,##0.00"}),
         date: workbook.add_format({"num_format": "dd-mm-yyyy" if language == "nl" else "yyyy-mm-dd"}),
     }
@@ -118,7 +118,7 @@ def _explanation(workbook: Any, audits: Sequence[DivisionAudit], language: str) 
     bold = workbook.add_format({"bold": True, "valign": "top", "num_format": "@"})
     text = workbook.add_format({"text_wrap": True, "valign": "top", "num_format": "@"})
     sheet.hide_gridlines(2)
-    for column, width in enumerate((24, 20, 60, 60)):
+    for column, width in enumerate((24, 20, 84, 70)):
         sheet.set_column(column, column, width)
     rows: list[tuple[float | None, list[tuple[str, Any]]]] = [(26, [(words.title, title)])]
     for each in audits:
