@@ -91,7 +91,7 @@ def test_filled_in_csv_is_read_as_well(synced: Installation) -> None:
 
 
 def test_each_bad_row_is_told_and_the_good_one_goes_on(synced: Installation) -> None:
-    """A wrong number, a vanished customer, another division, a customer twice: each is named, one good row is planned."""
+    """A wrong number, a vanished customer, another division, a customer twice: named; the good row is planned."""
     rows = to_fill_in(synced)
     codes = sorted(rows, key=rows.__getitem__)
     assert len(codes) >= 3
