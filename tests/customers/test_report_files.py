@@ -148,6 +148,13 @@ def test_same_audit_same_bytes(format: str, language: str) -> None:
     assert write([made()], language=language) == write([made()], language=language)
 
 
+def test_sheet_was_made_when_the_report_was() -> None:
+    """The workbook carries the report's own moment, in UTC, and not that of the writing."""
+    workbook = openpyxl.load_workbook(io.BytesIO(as_xlsx([made()], language="nl")))
+
+    assert workbook.properties.created == datetime(2026, 11, 2, 12)  # noqa: DTZ001  # openpyxl gives it without a zone
+
+
 def test_sheet_keeps_zeros_and_formulas_as_text() -> None:
     """A number that begins with zeros and a name that begins with = are texts, also once somebody edits the cell."""
     sheet = sheet_of(as_xlsx([made()], language="nl"))

@@ -53,10 +53,11 @@ def _list(workbook: Any, audits: Sequence[DivisionAudit], language: str, everybo
     )
     formats = {
         str: workbook.add_format({"num_format": "@"}),  # stays text also when somebody edits it
-        int: workbook.add_format({"num_format": "0", "align": "left"}),
+        int: workbook.add_format({"num_format": "0"}),
         Decimal: workbook.add_format({"num_format": "#,##0.00"}),
         date: workbook.add_format({"num_format": "dd-mm-yyyy" if language == "nl" else "yyyy-mm-dd"}),
     }
+    division = workbook.add_format({"num_format": "0", "align": "left"})
     sheet.set_row(0, 22)
     for column, title in enumerate(columns(language)):
         sheet.set_column(column, column, _WIDTHS[column])
@@ -68,6 +69,8 @@ def _list(workbook: Any, audits: Sequence[DivisionAudit], language: str, everybo
             for column, cell in enumerate(cells(each.division, finding, language)):
                 if column == _NEW_KVK:
                     sheet.write_blank(row, column, None, to_fill_in)
+                elif column == 0:
+                    sheet.write_number(row, column, each.division, division)
                 else:
                     _write(sheet, row, column, cell, formats)
     sheet.freeze_panes(1, 3)
