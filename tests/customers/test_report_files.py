@@ -7,6 +7,7 @@ import io
 import re
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -18,8 +19,8 @@ from hypothesis import strategies as st
 from lxml import html
 from pypdf import PdfReader
 
-from connector.customer import Division
-from connector.customers.audit import FINE, FindingStatus, InvoiceFact, audit
+from connector.customer import CustomerId, Division
+from connector.customers.audit import FINE, Before, FindingStatus, InvoiceFact, audit, compare
 from connector.customers.report.csv_file import as_csv
 from connector.customers.report.html_page import as_html
 from connector.customers.report.json_file import as_json
@@ -329,3 +330,32 @@ def test_json_has_the_same_rows() -> None:
 
     codes = [finding["customer"]["code"] for each in document["divisions"] for finding in each["findings"]]
     assert codes == [row[1] for row in csv_rows(as_csv(audits, language="en"))[1:]]
+
+
+@languages
+def test_comparison_shows_what_was_solved(language: str) -> None:
+    """What is fine now and was not is shown too, with what was there before; what was fine and is fine is not."""
+    now = [make_customer("7", kvk="20147376"), make_customer("8", kvk="20147377"), make_customer("9", kvk="")]
+    earlier = {
+        CustomerId("customer-7"): Before(status=FindingStatus.MALFORMED, kvk="2014737"),
+        CustomerId("customer-8"): Before(status=FindingStatus.OK, kvk="20147370"),
+        CustomerId("customer-9"): Before(status=FindingStatus.MISSING, kvk=""),
+    }
+    compared = compare(audit(now, [], own_kvk="", today=TODAY), earlier)
+    audits = [replace(made(), audit=compared, since=date(2026, 10, 1))]
+
+    rows = csv_rows(as_csv(audits, language="en"))
+    page = html.fromstring(as_html(audits, language=language)).text_content()
+    document: Any = as_json(audits)
+
+    assert [(row[1], row[7], row[8]) for row in rows[1:]] == [("7", "ok", "solved (was: malformed, 2014737)")]
+    assert {"nl": "1 oktober 2026: 1 verschil.", "en": "1 October 2026: 1 difference."}[language] in page
+    assert document["divisions"][0]["since"] == "2026-10-01"
+    assert [(one["change"], one["before"]) for one in document["divisions"][0]["findings"]] == [
+        ("solved", {"status": "malformed", "kvk": "2014737"})
+    ]
+    everybody = csv_rows(as_csv(audits, language="nl", everybody=True, delimiter=","))
+    assert [(row[1], row[8]) for row in everybody[1:]] == [
+        ("7", "opgelost (was: onjuist, 2014737)"),
+        ("8", "gewijzigd (was: in orde, 20147370)"),
+    ]

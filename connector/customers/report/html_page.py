@@ -20,7 +20,7 @@ def as_html(audits: Sequence[DivisionAudit], *, language: str, everybody: bool =
             "division": each.division,
             "name": each.name,
             "made_on": made_on(each, language),
-            "outcome": outcome(each, language),
+            "outcome": outcome(each, language, everybody=everybody),
             "summary": each.audit.summary,
             "amount_at_risk": money(each.audit.summary.amount_at_risk, each.currency, language),
             "currency": each.currency,

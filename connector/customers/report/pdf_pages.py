@@ -115,7 +115,7 @@ def _section(each: DivisionAudit, language: str, everybody: bool) -> list[Flowab
         _paragraph(f"{each.name}  ({each.division})", _DIVISION, _NAME),
         _paragraph(made_on(each, language), _GREY_BODY, _NAME),
         Spacer(0, 2 * mm),
-        _paragraph(outcome(each, language), _BODY, _DETAIL * 2),
+        _paragraph(outcome(each, language, everybody=everybody), _BODY, _DETAIL * 2),
         Spacer(0, 3 * mm),
         _counts(each, language),
         Spacer(0, 5 * mm),

@@ -98,12 +98,12 @@ def date_text(value: date | None, language: str) -> str:
     return f"{value:%d-%m-%Y}" if language == "nl" else value.isoformat()
 
 
-def outcome(each: DivisionAudit, language: str) -> str:
-    """The outcome for a division in a few sentences; after a comparison also with what."""
+def outcome(each: DivisionAudit, language: str, *, everybody: bool) -> str:
+    """The outcome for a division in a few sentences; after a comparison also with what, and how many rows differ."""
     text = summary_line(each.audit.summary, language, currency=each.currency)
     if each.since is None:
         return text
-    count, since = len(each.audit.findings), day(each.since, language)
+    count, since = len(shown(each, everybody=everybody)), day(each.since, language)
     if language == "nl":
         return f"{text} Sinds het rapport van {since}: {count} {'verschil' if count == 1 else 'verschillen'}."
     return f"{text} Since the report of {since}: {count} {'difference' if count == 1 else 'differences'}."

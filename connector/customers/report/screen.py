@@ -17,7 +17,7 @@ def as_table(audits: Sequence[DivisionAudit], *, language: str, everybody: bool 
     parts: list[RenderableType] = []
     for each in audits:
         parts.append(Text(f"{each.division} {one_line(each.name)}", style="bold"))
-        parts.append(Text(outcome(each, language)))
+        parts.append(Text(outcome(each, language, everybody=everybody)))
         if found := shown(each, everybody=everybody):
             parts.append(_table(found, language, each.currency))
     return Group(*parts)

@@ -34,7 +34,7 @@ def as_xlsx(audits: Sequence[DivisionAudit], *, language: str, everybody: bool =
         {"title": words.title, "created": created.astimezone(UTC).replace(tzinfo=None) if created else None}
     )
     _list(workbook, audits, language, everybody)
-    _explanation(workbook, audits, language)
+    _explanation(workbook, audits, language, everybody)
     workbook.close()
     return out.getvalue()
 
@@ -113,7 +113,7 @@ def _write(sheet: Any, row: int, column: int, cell: Cell, formats: dict[type, An
             sheet.write_blank(row, column, None, formats[date])
 
 
-def _explanation(workbook: Any, audits: Sequence[DivisionAudit], language: str) -> None:
+def _explanation(workbook: Any, audits: Sequence[DivisionAudit], language: str, everybody: bool) -> None:
     words = WORDS[language]
     sheet = workbook.add_worksheet(words.explanation)
     title = workbook.add_format({"bold": True, "font_size": 16, "font_color": _ACCENT, "num_format": "@"})
@@ -128,7 +128,7 @@ def _explanation(workbook: Any, audits: Sequence[DivisionAudit], language: str) 
         rows.append((None, []))
         rows.append((None, [(f"{each.division} {each.name}", bold)]))
         rows.append((None, [(f"{made_on(each, language)}.", None)]))
-        rows.append((None, [(outcome(each, language), None)]))
+        rows.append((None, [(outcome(each, language, everybody=everybody), None)]))
     rows += [(None, []), (None, [(words.note, None)]), (None, []), (None, [(words.how_to, heading)])]
     rows += [(None, [(f"{number}. {step}", None)]) for number, step in enumerate(words.steps, start=1)]
     rows += [(None, []), (None, [(each, heading) for each in ("status", "", words.meaning, words.remedy)])]
