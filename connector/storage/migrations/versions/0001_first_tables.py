@@ -167,6 +167,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("sha256", name="pk_file"),
     )
     op.create_table(
+        "kvk_report",
+        sa.Column("division", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("findings", JSON, nullable=False),
+        sa.PrimaryKeyConstraint("division", "day", name="pk_kvk_report"),
+    )
+    op.create_table(
         "learned",
         sa.Column("division", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("name", sa.String(), nullable=False),
