@@ -92,6 +92,7 @@ def diagnose(load: Callable[[], Settings], language: str) -> list[Check]:
             ("rights", _rights),
             ("set-up", _setup),
             ("mail", _mail),
+            ("KVK register", _register),
         ):
             try:
                 checks += list(look(wiring))
@@ -370,3 +371,13 @@ def _mail(wiring: Wiring) -> Iterator[Check]:
             message="mail.notify is empty: notices go to the division's own address",
             remedy="name who should hear of invoices that could not be delivered",
         )
+
+
+def _register(wiring: Wiring) -> Iterator[Check]:
+    """Ask the register for a name, which is free."""
+    client = wiring.register()
+    if client is None:
+        yield Check(name="KVK register", status=Status.OK, message="no key; numbers are checked by their form only")
+        return
+    client.require_access()
+    yield Check(name="KVK register", status=Status.OK, message=f"{wiring.settings.kvk.base_url} takes our key")

@@ -62,6 +62,10 @@ class ExactUnexpected(Permanent):
     """Exact answered in a shape that we do not know, or pointed to another host."""
 
 
+class RegisterUnexpected(Permanent):
+    """The KVK register gave an answer that we cannot use for this question."""
+
+
 class InvoiceUnreadable(Permanent):
     """The bytes are no invoice that we can read; `code` names the kind of trouble for the finding."""
 
@@ -170,6 +174,10 @@ class DeliveryUncertain(NeedsPerson):
 
 class ExactUnavailable(Transient):
     """Exact cannot be reached, is overloaded or answers with something that is no API answer."""
+
+
+class RegisterUnavailable(Transient):
+    """The KVK register cannot be reached or asks to come back later."""
 
 
 class ExactRateLimited(Transient):
