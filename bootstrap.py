@@ -42,7 +42,7 @@ def main(words: list[str]) -> int:
     }
     if task == "bench" and not rest:
         for name, (what, _) in BENCHMARKS.items():
-            print(f"{name:8}{what}")
+            print(f"{name:13}{what}")
         return 0
     if task not in tasks or (task == "bench" and rest[0] not in BENCHMARKS):
         print(f"error: unknown task: {' '.join(words)}\n{__doc__}", file=sys.stderr)
@@ -73,6 +73,10 @@ BENCHMARKS = {
         ["-m", "benchmarks.sync"],
     ),
     "minute": ("how fully writes use the calls that Exact allows per minute", ["-m", "benchmarks.minute"]),
+    "conformance": (
+        "how far our verdict on invoices agrees with the official rule sets; needs the corpus",
+        ["-m", "benchmarks.conformance"],
+    ),
     "soak": ("the tests with random kills, with their full number of rounds", ["-m", "pytest", "-m", "soak", "-v"]),
 }
 """What each is about, and its command; more words go to it. Figures: docs/performance.md."""
