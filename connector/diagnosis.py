@@ -21,7 +21,7 @@ from connector.errors import ConnectorError, LossCause, RightsMissing
 from connector.exact.budget import Priority, resting_until
 from connector.exact.protocol import read_epoch, scope_of
 from connector.settings import Settings
-from connector.storage import connections, divisions
+from connector.storage import connections, divisions, reference
 from connector.storage.connections import Connection, ConnectionState
 from connector.usecases.warn_of_connections import WARN_DAYS
 
@@ -30,6 +30,8 @@ CLOCK_TOLERANCE = timedelta(seconds=5)
 LEAST_DISK = 1_000_000_000
 RIGHTS_OF = 5
 """Divisions that are asked about rights: eleven calls each, and most of it is the same for all of one user."""
+RIGHT = "right"
+BELIEVED_FOR = timedelta(days=1)
 NEEDED_RIGHTS = (
     ("crm/Accounts", "GET", "read customers"),
     ("crm/Accounts", "PUT", "set the invoicing method"),
@@ -257,6 +259,24 @@ def _limits(wiring: Wiring) -> Iterator[Check]:
                 )
 
 
+def _asked(wiring: Wiring, division: divisions.PinnedDivision) -> dict[tuple[str, str], bool | None]:
+    """What Exact says of each right; a yes is believed for a day: doctor on a timer must not use up the calls."""
+    now = wiring.clock()
+    with wiring.database.reading() as session:
+        known = reference.all(session, division.code, RIGHT)
+    fresh = {code: kept for code, kept in known.items() if now - datetime.fromisoformat(kept["at"]) < BELIEVED_FOR}
+    client = wiring.exact(division, priority=Priority.HISTORY)
+    answers: dict[tuple[str, str], bool | None] = {}
+    for endpoint, verb, _ in NEEDED_RIGHTS:
+        code = f"{verb} {endpoint}"
+        answers[endpoint, verb] = True if code in fresh else client.has_right(endpoint, verb)
+        if answers[endpoint, verb]:
+            fresh.setdefault(code, {"at": now.isoformat()})
+    with wiring.database.transaction() as session:
+        reference.replace(session, division.code, RIGHT, fresh)
+    return answers
+
+
 def _clock_time(epoch_ms: int) -> str:
     instant = read_epoch(epoch_ms)
     return f"{instant:%H:%M} UTC" if instant is not None else "an unknown time"
@@ -267,9 +287,8 @@ def _rights(wiring: Wiring) -> Iterator[Check]:
     pinned = [division for division in _pinned(wiring) if _is_connected(wiring, division)]
     for division in pinned[:RIGHTS_OF]:
         name = f"rights {division.code}"
-        client = wiring.exact(division, priority=Priority.SETUP)
         try:
-            answers = {(endpoint, verb): client.has_right(endpoint, verb) for endpoint, verb, _ in NEEDED_RIGHTS}
+            answers = _asked(wiring, division)
         except RightsMissing as error:
             yield Check(
                 name=name,

@@ -139,7 +139,6 @@ class LossCause(StrEnum):
     LOST_IN_FLIGHT = "lost_in_flight"
     REFRESH_TOKEN_EXPIRED = "refresh_token_expired"
     INVALID_GRANT = "invalid_grant"
-    CLIENT_REFUSED = "client_refused"
     RESTORED = "restored"
 
 

@@ -351,18 +351,6 @@ _CAUSES: dict[str, dict[str, tuple[str, str, str]]] = {
             _CONNECT_EN,
         ),
     },
-    "client_refused": {
-        "nl": (
-            "Exact Online weigert de app",
-            "Exact Online herkent het client-ID of het geheim van de app niet, ook niet bij herhaling.",
-            "Vergelijk exact.client_id en het geheim met de registratie van de app. " + _CONNECT_NL,
-        ),
-        "en": (
-            "Exact Online refuses the app",
-            "Exact Online does not recognise the client id or the secret of the app, repeatedly.",
-            "Compare exact.client_id and the secret with the registration of the app. " + _CONNECT_EN,
-        ),
-    },
     "restored": {
         "nl": (
             "De database is teruggezet uit een reservekopie",
@@ -385,6 +373,12 @@ _TROUBLES: dict[str, dict[str, str]] = {
     "no_answer": {
         "nl": "Exact Online geeft geen bruikbaar antwoord als de connector de koppeling wil vernieuwen.",
         "en": "Exact Online gives no usable answer when the connector wants to renew the connection.",
+    },
+    "client_refused": {
+        "nl": "Exact Online herkent het client-ID of het geheim van de app niet; vergelijk exact.client_id en het "
+        "geheim met de registratie van de app.",
+        "en": "Exact Online does not recognise the client id or the secret of the app; compare exact.client_id and the "
+        "secret with the registration of the app.",
     },
     "refused": {
         "nl": "Exact Online weigert op dit moment de koppeling te vernieuwen.",
@@ -419,7 +413,6 @@ _EXPIRING_MAIL = {
         "Laat uw systeembeheerder nagaan of de connector draait (connector run) en wat hij meldt (connector doctor). "
         "Lukt vernieuwen niet op tijd, koppel dan opnieuw met: connector connect\n\n"
         "Dit bericht is automatisch gemaakt.",
-        "idle": "Dat is al lang niet gebeurd.",
     },
     "en": {
         "subject": "The connection with Exact Online expires in {days}",
@@ -430,7 +423,6 @@ _EXPIRING_MAIL = {
         "Let your system manager see whether the connector runs (connector run) and what it says (connector doctor). "
         "Should it not be renewed in time, connect again with: connector connect\n\n"
         "This message was made automatically.",
-        "idle": "That has not happened for long.",
     },
 }
 
@@ -589,16 +581,14 @@ def lost_mail(*, language: str, cause: str, divisions: Sequence[str]) -> tuple[s
     return words["subject"].format(title=why.title), text + "\n"
 
 
-def expiring_mail(
-    *, language: str, days_left: int, divisions: Sequence[str], trouble: str | None = None
-) -> tuple[str, str]:
+def expiring_mail(*, language: str, days_left: int, divisions: Sequence[str], trouble: str) -> tuple[str, str]:
     """Give subject and text of the mail that says that a connection will expire, and what keeps it from living on."""
     words = _EXPIRING_MAIL[language]
     days = words["day"] if days_left == 1 else words["days"].format(n=days_left)
     text = words["text"].format(
         days=days,
         divisions="\n".join(f"- {one_line(division)}" for division in divisions),
-        trouble=trouble_text(trouble, language) if trouble else words["idle"],
+        trouble=trouble_text(trouble, language),
     )
     return words["subject"].format(days=days), text + "\n"
 

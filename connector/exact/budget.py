@@ -215,7 +215,7 @@ def after_call(budget: Budget, endpoint: str, status: int, headers: Mapping[str,
     """Take in what an answer says about the limits; within one window a count is only ever lowered."""
     now_ms = _ms(now)
     budget = _roll(budget, now_ms)
-    limits = read_limits(headers)
+    limits = _believable(read_limits(headers), now_ms)
     budget = _settle_day(_settle_minute(budget, limits), limits, now_ms)
     if status == 429:
         budget = _spent(budget, limits, now_ms)
@@ -227,7 +227,7 @@ def after_call(budget: Budget, endpoint: str, status: int, headers: Mapping[str,
 
 def _roll(budget: Budget, now_ms: int) -> Budget:
     """Begin new windows where the old ones have ended, and forget refusals older than an hour."""
-    if now_ms >= budget.minute_reset_ms:
+    if not now_ms < budget.minute_reset_ms <= now_ms + MINUTE_MS + AFTER_RESET_MS:  # over, or by a wrong clock
         budget = replace(
             budget,
             minute_left=budget.minute_limit,
@@ -245,6 +245,14 @@ def _roll(budget: Budget, now_ms: int) -> Budget:
     }
     waiting = {priority: until for priority, until in budget.waiting.items() if until > now_ms}
     return replace(budget, errors=recent, waiting=waiting)
+
+
+def _believable(limits: Limits, now_ms: int) -> Limits:
+    """A minute that ends later than in a minute is one by another clock than ours, which is behind: it begins now."""
+    latest = now_ms + MINUTE_MS
+    if limits.minute_reset_ms is None or limits.minute_reset_ms <= latest:
+        return limits
+    return replace(limits, minute_reset_ms=latest)
 
 
 def _settle_minute(budget: Budget, limits: Limits) -> Budget:

@@ -546,6 +546,10 @@ class StillValid:
     refresh_token: str = field(default="", repr=False)
 
 
+CLIENT_REFUSED = "client_refused"
+"""The reason of a `Later` when Exact does not know the app or its secret."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Later:
     """No verdict: keep what we hold, pause, try again.
@@ -604,7 +608,7 @@ def classify_token_answer(status: int, headers: Mapping[str, str], body: bytes) 
     if error == "invalid_grant":
         return Dead(cause=LossCause.INVALID_GRANT, needs_repeat=True)
     if error in ("invalid_client", "unauthorized_client"):
-        return Dead(cause=LossCause.CLIENT_REFUSED, needs_repeat=True)
+        return Later(reason=CLIENT_REFUSED)  # it says nothing of the tokens: with the right secret they work
     return Later(reason=error or f"status_{status}", refresh_token=refresh_token)
 
 

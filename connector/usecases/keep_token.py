@@ -37,9 +37,14 @@ STORE_WITHIN = timedelta(hours=1)
 POLL_SECONDS = 0.25
 RENEW_AFTER = timedelta(days=7)
 """A connection without use is renewed so often. Source: exact-online-api.md 1.6 [clients]."""
-INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+INTERRUPTS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
+)
+"""Everything that asks a process to end and lets it: a closed terminal sends SIGHUP."""
 PAUSES = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 """Between renewals that bring nothing, the last one from then on. Source: exact-online-api.md 1.6 [one: Chef]."""
+LONGEST_FOR_A_PERSON = timedelta(hours=1)
+"""When somebody has to put a setting right, and then waits for it to work."""
 SHORT_PAUSE = timedelta(minutes=1)
 """When the token service is not to blame: it was not reached, or it says that the token we hold is good."""
 
@@ -51,6 +56,7 @@ class Trouble(StrEnum):
     UNREACHABLE = "unreachable"
     NO_ANSWER = "no_answer"
     """Also one that says nothing of the tokens: a fault of a gateway, an empty body."""
+    CLIENT_REFUSED = "client_refused"
     REFUSED = "refused"
 
 
@@ -255,7 +261,10 @@ class TokenKeeper:
                 told = True
                 if self._clock() >= deadline:
                     raise
-            self._sleep(POLL_SECONDS)
+            try:
+                self._sleep(POLL_SECONDS)
+            except ConnectorError:  # asked to stop: not before the pair is stored
+                time.sleep(POLL_SECONDS)
 
 
 def renew_idle(
@@ -302,6 +311,8 @@ def what_follows(
         return Trouble.UNREACHABLE, SHORT_PAUSE
     if isinstance(answer, protocol.StillValid):
         return Trouble.TOO_EARLY, (SHORT_PAUSE, *PAUSES)[min(failed_renewals, len(PAUSES))]
+    if isinstance(answer, protocol.Later) and answer.reason == protocol.CLIENT_REFUSED:
+        return Trouble.CLIENT_REFUSED, min(PAUSES[min(failed_renewals, len(PAUSES) - 1)], LONGEST_FOR_A_PERSON)
     pause = PAUSES[min(failed_renewals, len(PAUSES) - 1)]
     lost = isinstance(answer, protocol.Later) and answer.lost
     return Trouble.NO_ANSWER if lost else Trouble.REFUSED, pause

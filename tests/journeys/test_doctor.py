@@ -70,6 +70,19 @@ def test_asking_about_rights_costs_no_error(synced: Installation, exact: Sandbox
     assert exact.refusals(403) == 0
 
 
+def test_rights_are_asked_once_a_day(synced: Installation, exact: SandboxServer) -> None:
+    """What the user may do is not asked again on the same day; what is missing is."""
+    exact.state.faults.on("refuse:403:PUT:crm/Accounts")
+    checks(synced, 3)
+    exact.reset_calls()
+    exact.state.faults.off()
+
+    checks(synced, 0)
+    checks(synced, 0)
+
+    assert exact.calls(DIVISION, "GET", "users/UserHasRights") == 1
+
+
 def test_rights_that_cannot_be_asked(synced: Installation, exact: SandboxServer) -> None:
     """Where Exact refuses the question itself doctor warns after one call, and goes on."""
     exact.state.faults.on("refuse:403:users/UserHasRights")
