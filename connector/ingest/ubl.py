@@ -94,7 +94,7 @@ ZERO = Decimal(0)
 _TOO_DEEP = etree.XPath("boolean(" + "/*" * (DEEPEST + 1) + ")")
 _TOO_MANY = etree.XPath(
     f"boolean(/*/cac:*/descendant-or-self::*[*[{MOST_CHILDREN + 1}]])"
-    f" or count(/*/cac:TaxTotal/cac:TaxSubtotal) > {MOST_CHILDREN}"
+    f" or count(/*/cac:TaxTotal/cac:TaxSubtotal | /*/cac:AdditionalDocumentReference/cac:Attachment) > {MOST_CHILDREN}"
     f" or count(/*/cac:*/cac:AllowanceCharge) > {MOST_ALLOWANCES}",
     namespaces={"cac": CAC},
 )
