@@ -5,7 +5,7 @@
     python3 bootstrap.py demo       the whole job on the built-in sandbox (more words go to `connector demo`)
     python3 bootstrap.py test       all tests (more words go to pytest instead)
     python3 bootstrap.py check      lint, formatting, types, import map
-    python3 bootstrap.py bench soak the tests with random kills, with their full number of rounds
+    python3 bootstrap.py bench      the benchmarks there are; `bench NAME` runs one
 
 Every task first makes .venv when it is missing or when a lock file has changed.
 """
@@ -38,9 +38,13 @@ def main(words: list[str]) -> int:
         "demo": (RUNTIME, [["-m", "connector", "demo", *rest]]),
         "test": (DEVELOPMENT, [["-m", "pytest", *(rest or ["-n", "2", "-q"])]]),
         "check": (DEVELOPMENT, CHECKS),
-        "bench": (DEVELOPMENT, [bench(rest)]),
+        "bench": (DEVELOPMENT, [BENCHMARKS[rest[0]][1] + rest[1:]] if rest and rest[0] in BENCHMARKS else []),
     }
-    if task not in tasks or (task == "bench" and rest[:1] != ["soak"]):
+    if task == "bench" and not rest:
+        for name, (what, _) in BENCHMARKS.items():
+            print(f"{name:8}{what}")
+        return 0
+    if task not in tasks or (task == "bench" and rest[0] not in BENCHMARKS):
         print(f"error: unknown task: {' '.join(words)}\n{__doc__}", file=sys.stderr)
         return 2
     lock, commands = tasks[task]
@@ -63,9 +67,15 @@ CHECKS = [
 ]
 
 
-def bench(rest: list[str]) -> list[str]:
-    """The command of `bench soak`: the same tests, `SOAK_ROUNDS` times as many rounds."""
-    return ["-m", "pytest", "-m", "soak", "-v", *rest[1:]]
+BENCHMARKS = {
+    "sync": (
+        "customers from Exact into SQLite beside another client, and the memory it takes",
+        ["-m", "benchmarks.sync"],
+    ),
+    "minute": ("how fully writes use the calls that Exact allows per minute", ["-m", "benchmarks.minute"]),
+    "soak": ("the tests with random kills, with their full number of rounds", ["-m", "pytest", "-m", "soak", "-v"]),
+}
+"""What each is about, and its command; more words go to it. Figures: docs/performance.md."""
 
 
 def python() -> str:

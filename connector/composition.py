@@ -26,6 +26,7 @@ from connector.settings import Settings
 from connector.storage import budgets, connections, divisions, learned
 from connector.storage.connections import ConnectionId
 from connector.storage.database import Database
+from connector.storage.fences import Fences
 from connector.storage.vault import Vault
 from connector.usecases.handling import Handling
 from connector.usecases.keep_token import TokenKeeper
@@ -100,6 +101,11 @@ class Wiring:
     def vault(self) -> Vault:
         """What encrypts tokens."""
         return Vault(self.settings.secret_keys())
+
+    @cached_property
+    def fences(self) -> Fences:
+        """What is written down beside the key file, also when the key itself comes from the environment."""
+        return Fences(self.settings.path(self.settings.storage.secret_key_file or "connector.key"))
 
     @cached_property
     def http(self) -> httpx.Client:
@@ -194,7 +200,15 @@ class Wiring:
 
     def token_keeper(self, connection: ConnectionId) -> TokenKeeper:
         """What gives out this connection's access tokens."""
-        return TokenKeeper(self.database, self.vault, self.oauth, connection, clock=self.clock, sleep=self.sleep)
+        return TokenKeeper(
+            self.database,
+            self.vault,
+            self.oauth,
+            connection,
+            fences=self.fences,
+            clock=self.clock,
+            sleep=self.sleep,
+        )
 
     def _limiter(self, division: int, priority: Priority | None) -> Limiter:
         def change(step: Callable[[Budget], Budget]) -> None:

@@ -26,7 +26,7 @@ class State(StrEnum):
 
 
 class Kind(StrEnum):
-    """What is delivered: an invoice to its recipient, or a notice about one to its sender."""
+    """What is delivered: an invoice to its recipient, or a notice to the office about an invoice or a connection."""
 
     INVOICE = "invoice"
     NOTICE = "notice"
@@ -53,7 +53,8 @@ class Claimed:
     """Attempts begun so far, this one included."""
     first_due_at: datetime
     message_id: str
-    invoice_id: str
+    invoice_id: str | None
+    """None for a notice about a connection."""
     subject: str
     text: str
     attachments: tuple[Attachment, ...] = ()

@@ -36,7 +36,8 @@ from connector.usecases.connect_division import finish_consent, pin_divisions, s
 from connector.usecases.deliver_next import deliver_due
 from connector.usecases.plan_setup import plan_setup
 from connector.usecases.run_once import take_and_route, tally
-from connector.usecases.sync_division import SyncReport, sync_division
+from connector.usecases.sync_division import sync_division
+from connector.usecases.sync_report import SyncReport
 
 SPEED = 60.0
 """The sandbox's minute lasts a second, so that its limits are met and do not take minutes."""

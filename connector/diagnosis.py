@@ -3,6 +3,7 @@
 Nothing is written to Exact and no mail is sent.
 """
 
+import os
 import shutil
 import smtplib
 import ssl
@@ -14,19 +15,19 @@ from enum import StrEnum
 
 import httpx
 
+from connector import texts
 from connector.composition import Wiring, connection_of
 from connector.errors import ConnectorError, RightsMissing
 from connector.exact.budget import Priority, resting_until
 from connector.exact.protocol import scope_of
 from connector.settings import Settings
 from connector.storage import connections, divisions
-from connector.storage.connections import ConnectionState
-from connector.texts import right_remedy
+from connector.storage.connections import Connection, ConnectionState
+from connector.usecases.warn_of_connections import WARN_DAYS
 
 CLOCK_TOLERANCE = timedelta(seconds=5)
 """Several hosts that share tokens must agree about the time to less than the lease's margins."""
 LEAST_DISK = 1_000_000_000
-WARN_DAYS = 14
 RIGHTS_OF = 5
 """Divisions that are asked about rights: eleven calls each, and most of it is the same for all of one user."""
 NEEDED_RIGHTS = (
@@ -172,8 +173,11 @@ def _clock(answer: httpx.Response) -> Iterator[Check]:
 
 def _connections(wiring: Wiring) -> Iterator[Check]:
     with wiring.database.reading() as session:
+        fenced = {one.fence: wiring.fences.read(one.fence) for one in connections.all(session)}
+    with wiring.database.reading() as session:  # read after the fences: it may be ahead of them, never behind
         known = connections.all(session)
         pinned = divisions.all(session)
+    behind = {one.id for one in known if fenced.get(one.fence, 0) > one.version}
     if not pinned:
         yield Check(
             name="connections",
@@ -182,24 +186,46 @@ def _connections(wiring: Wiring) -> Iterator[Check]:
             remedy="run `connector connect`",
         )
     for connection in known:
-        name = f"connection {connection.id}"
-        left = connections.days_left(connection, wiring.clock())
-        if connection.state is ConnectionState.NEEDS_PERSON or left == 0:
-            yield Check(
-                name=name,
-                status=Status.ERROR,
-                message=f"lost ({connection.cause or 'expired'})",
-                remedy="connect again: connector connect; divisions, cursors and history stay",
-                exit_code=3,
-            )
-        else:
-            low = left <= WARN_DAYS
-            yield Check(
-                name=name,
-                status=Status.WARNING if low else Status.OK,
-                message=f"{connection.user_name}: {left} days left without use",
-                remedy="`connector run` or `connector sync` keeps it alive" if low else "",
-            )
+        yield _connection(connection, behind=connection.id in behind, now=wiring.clock())
+    if known and not os.access(wiring.fences.folder, os.W_OK):
+        yield Check(
+            name="fences",
+            status=Status.WARNING,
+            message="the folder of the key file cannot be written: a restored database would not be recognised",
+            remedy=f"let the connector write to {wiring.fences.folder}",
+        )
+
+
+def _connection(connection: Connection, *, behind: bool, now: datetime) -> Check:
+    """How one log-in stands: lost, about to be, paused, or in order."""
+    name = f"connection {connection.id}"
+    left = connections.days_left(connection, now)
+    lost = connection.state is ConnectionState.NEEDS_PERSON
+    if lost or behind or left == 0:
+        cause = (connection.cause if lost else "restored" if behind else None) or "refresh_token_expired"
+        why = texts.cause_text(cause, "en")
+        return Check(
+            name=name,
+            status=Status.ERROR,
+            message=f"lost ({cause}): {why.explanation}",
+            remedy=f"{why.remedy}; divisions, cursors and history stay",
+            exit_code=3,
+        )
+    days = f"{connection.user_name}: {left} days left without use"
+    if connection.trouble is not None and connection.retry_at is not None:
+        return Check(
+            name=name,
+            status=Status.WARNING,
+            message=f"{days}; {texts.trouble_text(connection.trouble, 'en')}",
+            remedy=f"nothing is lost; the next attempt is at {connection.retry_at:%Y-%m-%d %H:%M} UTC",
+        )
+    low = left <= WARN_DAYS[0]
+    return Check(
+        name=name,
+        status=Status.WARNING if low else Status.OK,
+        message=days,
+        remedy="`connector run` or `connector sync` keeps it alive" if low else "",
+    )
 
 
 def _limits(wiring: Wiring) -> Iterator[Check]:
@@ -253,7 +279,7 @@ def _rights(wiring: Wiring) -> Iterator[Check]:
                 name=name,
                 status=Status.ERROR,
                 message=f"no right to {verb} {endpoint}, needed to {purpose}",
-                remedy=right_remedy("", scope_of(endpoint), wiring.language),
+                remedy=texts.right_remedy("", scope_of(endpoint), wiring.language),
                 exit_code=3,
             )
         if unknown:

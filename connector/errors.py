@@ -164,6 +164,10 @@ class ExactRateLimited(Transient):
     """The day's calls are spent, or an endpoint rests after too many refusals."""
 
 
+class ExactDoubtful(Transient):
+    """Exact suddenly shows far less than before: nothing is taken for deleted, and it is asked again."""
+
+
 class AnswerLost(ExactUnavailable):
     """A write went out and no answer came: whether it happened has to be looked up first."""
 

@@ -1,7 +1,8 @@
 """The background sync: APScheduler holds the times, the database holds the work.
 
-One job per division and kind, none of them overlapping; a lease in the database keeps a second scheduler out. A stop
-lets the delivery at hand finish, and ends a sync at its next wait or page: its cursor says where it goes on.
+One job per division and kind, none of them overlapping, and one that keeps idle connections alive; a lease in the
+database keeps a second scheduler out. A stop lets the delivery at hand finish, and ends a sync at its next wait or
+page: its cursor says where it goes on.
 """
 
 import signal
@@ -17,6 +18,7 @@ from connector.customer import Division
 from connector.errors import ConnectorError, Transient
 from connector.storage import divisions
 from connector.usecases.deliver_next import deliver_due
+from connector.usecases.keep_token import renew_idle
 from connector.usecases.ownership import Lease
 from connector.usecases.run_once import take_and_route
 from connector.usecases.sync_division import sync_division
@@ -26,6 +28,7 @@ log = structlog.get_logger()
 HEARTBEAT = timedelta(seconds=30)
 LEASE = timedelta(minutes=2)
 LOOK_FOR_DIVISIONS = timedelta(minutes=1)
+LOOK_FOR_IDLE = timedelta(hours=1)
 JITTER_SECONDS = 5
 
 
@@ -53,6 +56,7 @@ def run_until_stopped(wiring: Wiring) -> None:
         )
         jobs = _Jobs(scheduler, wiring, stop)
         jobs.every(wiring.settings.schedule.deliver_every, "deliver", lambda: _deliver(wiring, stop))
+        jobs.every(LOOK_FOR_IDLE, "keep_alive", lambda: _keep_alive(wiring))
         for number in previous:
             signal.signal(number, lambda *_: stop.set())
         scheduler.start()
@@ -155,6 +159,16 @@ def _sync_job(wiring: Wiring, code: Division, stop: threading.Event) -> Callable
         take_and_route(wiring.database, [pinned], handling, clock=wiring.clock, progress=lambda *_: _check(stop))
 
     return job
+
+
+def _keep_alive(wiring: Wiring) -> None:
+    """Renew connections that no sync uses; one that fails is told of by the next round of deliveries."""
+    exact = wiring.settings.exact
+    errors = renew_idle(
+        wiring.database, wiring.token_keeper, base_url=exact.site, client_id=exact.client_id, now=wiring.clock()
+    )
+    for error in errors:
+        log.warning("keep_alive.failed", error=type(error).__name__, message=error.message)
 
 
 def _check(stop: threading.Event) -> None:

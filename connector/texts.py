@@ -1,8 +1,9 @@
-"""Dutch and English wording: why an invoice waits and what to do about it, and the mails about invoices.
+"""Dutch and English wording: why an invoice waits or a connection is lost and what to do, and the mails about both.
 
 Written for an accountant, not for a system manager. When a mail goes out, and to whom, is decided elsewhere.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -273,6 +274,8 @@ _RIGHTS: dict[str, dict[str, str]] = {
     },
 }
 """What helps against each `Reason` of a 403; "" is for every other one. Source: exact-online-api.md 2.9, 2.11."""
+REFUSAL_REASONS = frozenset(_RIGHTS) - {"scope", "unauthorized", ""}
+"""The `Reason`s that refuse the user, the licence or the division as a whole, not one endpoint."""
 _UNKNOWN_SCOPE = {"nl": "die dit dekt", "en": "that covers this"}
 
 
@@ -292,6 +295,154 @@ def right_remedy(reason: str, scope: str, language: str) -> str:
 
 REASONS = frozenset(_REASONS)
 """Every word that `reason_text` knows."""
+
+_CONNECT_NL = "Koppel opnieuw, als dezelfde gebruiker van Exact Online, met: connector connect"
+_CONNECT_EN = "Connect again, as the same user of Exact Online, with: connector connect"
+_CAUSES: dict[str, dict[str, tuple[str, str, str]]] = {
+    "old_refresh_token": {
+        "nl": (
+            "De koppeling is elders gebruikt",
+            "Exact Online meldt dat de sleutel van deze koppeling al is gebruikt. Meestal werkt dezelfde gebruiker met "
+            "dezelfde app ook op een andere plaats, zoals een tweede installatie of een testomgeving.",
+            "Zet die andere plaats uit, of geef haar een eigen app. " + _CONNECT_NL,
+        ),
+        "en": (
+            "The connection was used elsewhere",
+            "Exact Online says that the key of this connection was used before. Most often the same user works with "
+            "the same app in another place, too, such as a second installation or a test bench.",
+            "Stop that other place, or give it an app of its own. " + _CONNECT_EN,
+        ),
+    },
+    "lost_in_flight": {
+        "nl": (
+            "Een antwoord van Exact Online is verloren gegaan",
+            "De connector werd onderbroken, of de verbinding viel weg, juist toen Exact Online nieuwe sleutels gaf. De "
+            "oude gelden sindsdien niet meer.",
+            _CONNECT_NL,
+        ),
+        "en": (
+            "An answer of Exact Online was lost on its way",
+            "The connector was interrupted, or the line dropped, just when Exact Online gave new keys. The old ones no "
+            "longer count.",
+            _CONNECT_EN,
+        ),
+    },
+    "refresh_token_expired": {
+        "nl": (
+            "De koppeling is verlopen",
+            "Exact Online beëindigt een koppeling die 30 dagen niet is vernieuwd.",
+            "Laat de connector voortaan steeds draaien (connector run). " + _CONNECT_NL,
+        ),
+        "en": (
+            "The connection has expired",
+            "Exact Online ends a connection that was not renewed for 30 days.",
+            "Keep the connector running from now on (connector run). " + _CONNECT_EN,
+        ),
+    },
+    "invalid_grant": {
+        "nl": (
+            "De toestemming geldt niet meer",
+            "Exact Online erkent de toestemming niet meer, ook niet bij herhaling. Waarschijnlijk is zij in Exact "
+            "Online ingetrokken, of heeft dezelfde gebruiker de app elders opnieuw gekoppeld.",
+            _CONNECT_NL,
+        ),
+        "en": (
+            "The consent no longer holds",
+            "Exact Online no longer accepts the consent, repeatedly. Probably it was withdrawn in Exact Online, or the "
+            "same user has connected the app anew elsewhere.",
+            _CONNECT_EN,
+        ),
+    },
+    "client_refused": {
+        "nl": (
+            "Exact Online weigert de app",
+            "Exact Online herkent het client-ID of het geheim van de app niet, ook niet bij herhaling.",
+            "Vergelijk exact.client_id en het geheim met de registratie van de app. " + _CONNECT_NL,
+        ),
+        "en": (
+            "Exact Online refuses the app",
+            "Exact Online does not recognise the client id or the secret of the app, repeatedly.",
+            "Compare exact.client_id and the secret with the registration of the app. " + _CONNECT_EN,
+        ),
+    },
+    "restored": {
+        "nl": (
+            "De database is teruggezet uit een reservekopie",
+            "De sleutels in deze kopie zijn sindsdien vervangen. Daarom is Exact Online niets gevraagd.",
+            "Ga na dat de connector niet ook nog op een andere plaats draait. " + _CONNECT_NL,
+        ),
+        "en": (
+            "The database was restored from a backup",
+            "The keys in this copy were replaced since. So Exact Online was not asked anything.",
+            "Make sure that the connector does not run in another place, too. " + _CONNECT_EN,
+        ),
+    },
+    "no_tokens": {
+        "nl": ("Er zijn geen sleutels", "Het koppelen is begonnen en niet afgemaakt.", _CONNECT_NL),
+        "en": ("There are no keys", "Connecting was begun and not finished.", _CONNECT_EN),
+    },
+}
+CAUSES = frozenset(_CAUSES)
+"""Every word that `cause_text` knows: why a connection is lost."""
+_TROUBLES: dict[str, dict[str, str]] = {
+    "too_early": {
+        "nl": "Exact Online vindt het nog te vroeg om de koppeling te vernieuwen.",
+        "en": "Exact Online finds it too early to renew the connection.",
+    },
+    "unreachable": {"nl": "Exact Online is niet bereikbaar.", "en": "Exact Online cannot be reached."},
+    "no_answer": {
+        "nl": "Exact Online geeft geen bruikbaar antwoord als de connector de koppeling wil vernieuwen.",
+        "en": "Exact Online gives no usable answer when the connector wants to renew the connection.",
+    },
+    "refused": {
+        "nl": "Exact Online weigert op dit moment de koppeling te vernieuwen.",
+        "en": "Exact Online refuses to renew the connection at the moment.",
+    },
+}
+TROUBLES = frozenset(_TROUBLES)
+"""Every word that `trouble_text` knows: why a renewal brought nothing."""
+_LOST_MAIL = {
+    "nl": {
+        "subject": "De koppeling met Exact Online is verbroken: {title}",
+        "text": "Geachte heer, mevrouw,\n\nDe connector kan niet meer bij Exact Online voor:\n{divisions}\n\n"
+        "Tot u opnieuw koppelt worden daar geen relaties en facturen opgehaald.\n\n"
+        "Reden: {title}\n{explanation}\n\nWat kunt u doen?\n{remedy}\n"
+        "Uw administraties en alles wat al is opgehaald blijven bewaard.\n\n"
+        "Dit bericht is automatisch gemaakt; u krijgt het één keer.",
+    },
+    "en": {
+        "subject": "The connection with Exact Online is lost: {title}",
+        "text": "Dear Sir or Madam,\n\nThe connector can no longer reach Exact Online for:\n{divisions}\n\n"
+        "Until you connect again no customers and invoices are read there.\n\n"
+        "Reason: {title}\n{explanation}\n\nWhat can you do?\n{remedy}\n"
+        "Your divisions and all that was read so far are kept.\n\n"
+        "This message was made automatically; you get it once.",
+    },
+}
+_EXPIRING_MAIL = {
+    "nl": {
+        "subject": "De koppeling met Exact Online verloopt over {days}",
+        "day": "1 dag",
+        "days": "{n} dagen",
+        "text": "Geachte heer, mevrouw,\n\nDe koppeling met Exact Online verloopt over {days}. Zij is voor:\n"
+        "{divisions}\n\nDe connector vernieuwt haar anders elke week vanzelf. {trouble}\n\nWat kunt u doen?\n"
+        "Laat uw systeembeheerder nagaan of de connector draait (connector run) en wat hij meldt (connector doctor). "
+        "Lukt vernieuwen niet op tijd, koppel dan opnieuw met: connector connect\n\n"
+        "Dit bericht is automatisch gemaakt.",
+        "idle": "Dat is al lang niet gebeurd.",
+    },
+    "en": {
+        "subject": "The connection with Exact Online expires in {days}",
+        "day": "1 day",
+        "days": "{n} days",
+        "text": "Dear Sir or Madam,\n\nThe connection with Exact Online expires in {days}. It is for:\n"
+        "{divisions}\n\nAs a rule the connector renews it every week by itself. {trouble}\n\nWhat can you do?\n"
+        "Let your system manager see whether the connector runs (connector run) and what it says (connector doctor). "
+        "Should it not be renewed in time, connect again with: connector connect\n\n"
+        "This message was made automatically.",
+        "idle": "That has not happened for long.",
+    },
+}
 
 _MONTHS = {
     "nl": (
@@ -409,6 +560,51 @@ def notice_mail(
         remedy=why.remedy,
     )
     return words["subject"].format(number=number, title=why.title), text + "\n"
+
+
+def cause_text(cause: str, language: str) -> ReasonText:
+    """Put into words why a connection is lost and what to do.
+
+    Raises:
+        KeyError: An unknown cause or language: a fault of ours.
+    """
+    title, explanation, remedy = _CAUSES[cause][language]
+    return ReasonText(title=title, explanation=explanation, remedy=remedy)
+
+
+def trouble_text(trouble: str, language: str) -> str:
+    """Put into words why a connection could not be renewed the last time: one sentence."""
+    return _TROUBLES[trouble][language]
+
+
+def lost_mail(*, language: str, cause: str, divisions: Sequence[str]) -> tuple[str, str]:
+    """Give subject and text of the mail that says that a connection is lost.
+
+    Args:
+        divisions: Code and name of each.
+    """
+    words, why = _LOST_MAIL[language], cause_text(cause, language)
+    text = words["text"].format(
+        divisions="\n".join(f"- {one_line(division)}" for division in divisions),
+        title=why.title,
+        explanation=why.explanation,
+        remedy=why.remedy,
+    )
+    return words["subject"].format(title=why.title), text + "\n"
+
+
+def expiring_mail(
+    *, language: str, days_left: int, divisions: Sequence[str], trouble: str | None = None
+) -> tuple[str, str]:
+    """Give subject and text of the mail that says that a connection will expire, and what keeps it from living on."""
+    words = _EXPIRING_MAIL[language]
+    days = words["day"] if days_left == 1 else words["days"].format(n=days_left)
+    text = words["text"].format(
+        days=days,
+        divisions="\n".join(f"- {one_line(division)}" for division in divisions),
+        trouble=trouble_text(trouble, language) if trouble else words["idle"],
+    )
+    return words["subject"].format(days=days), text + "\n"
 
 
 def one_line(text: str, *, longest: int | None = 200) -> str:

@@ -157,6 +157,17 @@ def test_starter_refuses_unknown_tasks() -> None:
     assert (ended.returncode, "nonsense" in ended.stderr) == (2, True)
 
 
+def test_starter_lists_the_benchmarks() -> None:
+    """`bootstrap.py bench` names every benchmark there is, before it installs anything."""
+    ended = subprocess.run([sys.executable, "bootstrap.py", "bench"], cwd=HOUSE, capture_output=True, text=True)
+    runnable = {
+        path.stem for path in (HOUSE / "benchmarks").glob("*.py") if "ArgumentParser" in path.read_text("utf-8")
+    }
+
+    assert ended.returncode == 0
+    assert {line.split()[0] for line in ended.stdout.splitlines()} == runnable | {"soak"}
+
+
 def test_starter_needs_the_standard_library_only() -> None:
     """bootstrap.py runs before anything is installed."""
     tree = ast.parse((HOUSE / "bootstrap.py").read_text(encoding="utf-8"))

@@ -9,7 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.texts import LANGUAGES, REASONS, invoice_mail, money, notice_mail, one_line, reason_text
+from connector.texts import (
+    CAUSES,
+    LANGUAGES,
+    REASONS,
+    TROUBLES,
+    cause_text,
+    expiring_mail,
+    invoice_mail,
+    lost_mail,
+    money,
+    notice_mail,
+    one_line,
+    reason_text,
+    trouble_text,
+)
 
 WORDS_OF_THE_CONTRACT = {
     "without_kvk",
@@ -154,3 +168,44 @@ def test_one_line_is_one_line(text: str) -> None:
 def test_money(amount: str, currency: str, language: str, written: str) -> None:
     """Two decimals, thousands set apart as the language does."""
     assert money(Decimal(amount), currency, language) == written
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("cause", sorted(CAUSES))
+def test_cause_is_told_whole(cause: str, language: str) -> None:
+    """A title without a full stop, sentences with one, and the command that ends it; nothing is left to fill in."""
+    text = cause_text(cause, language)
+    subject, mail_text = lost_mail(language=language, cause=cause, divisions=["123456 Kantoor"])
+
+    assert not text.title.endswith(".")
+    assert text.explanation.endswith(".")
+    assert text.remedy.endswith("connector connect")
+    assert text.title in subject
+    assert "- 123456 Kantoor" in mail_text
+    assert not re.search("[{}]", subject + mail_text)
+
+
+def test_every_cause_of_a_loss_has_words() -> None:
+    """No connection is lost for a cause that cannot be told."""
+    assert {
+        "old_refresh_token",
+        "lost_in_flight",
+        "refresh_token_expired",
+        "invalid_grant",
+        "client_refused",
+        "restored",
+        "no_tokens",
+    } == CAUSES
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("trouble", [None, *sorted(TROUBLES)])
+@pytest.mark.parametrize(("days", "shown"), [(1, "1 da[gy]$"), (7, "7 da(gen|ys)")])
+def test_expiry_is_told_whole(days: int, shown: str, trouble: str | None, language: str) -> None:
+    """The mail names the days left, what Exact does, and the command; nothing is left to fill in."""
+    subject, text = expiring_mail(language=language, days_left=days, divisions=["123456 K"], trouble=trouble)
+
+    assert re.search(shown, subject)
+    assert trouble is None or trouble_text(trouble, language) in text
+    assert "connector connect" in text
+    assert not re.search("[{}]", subject + text)

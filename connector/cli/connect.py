@@ -4,6 +4,7 @@ The consent itself is `connect_division`'s affair, keeping the tokens alive `kee
 """
 
 import sys
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
@@ -11,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import typer
 from rich.table import Table
 
+from connector import texts
 from connector.cli.terminal import note, print_json, say, screen, terminal_of
 from connector.composition import Wiring
 from connector.errors import AuthorizationDenied, InvalidSetting, Misconfigured, WrongUsage
@@ -188,6 +190,8 @@ def list_connections(
                 "state": connection.state.value,
                 "cause": connection.cause,
                 "days_left": connections.days_left(connection, now),
+                "trouble": connection.trouble,
+                "retry_at": connection.retry_at,
                 "divisions": [
                     {"division": d.code, "name": d.name, "kvk": d.kvk, "last_synced_at": d.last_synced_at}
                     for d in theirs
@@ -200,16 +204,36 @@ def list_connections(
     if not rows:
         note(context, "nobody is connected yet; run `connector connect`")
         return
-    table = Table("division", "name", "KvK", "connected as", "state", "days left", "last sync")
+    table = Table("division", "name", "KvK", "connected as", "state", "days left", "next attempt", "last sync")
     for row in rows:
         for each in row["divisions"]:
-            synced = each["last_synced_at"]
-            when = synced.strftime("%Y-%m-%d %H:%M UTC") if synced else "never"
             state = f"{row['state']} ({row['cause']})" if row["cause"] else str(row["state"])
             table.add_row(
-                str(each["division"]), each["name"], each["kvk"], str(row["user"]), state, str(row["days_left"]), when
+                str(each["division"]),
+                each["name"],
+                each["kvk"],
+                str(row["user"]),
+                state,
+                str(row["days_left"]),
+                _minute(row["retry_at"]),
+                _minute(each["last_synced_at"]) or "never",
             )
     screen().print(table)
+    for connection in known:
+        _explain(connection, terminal_of(context).screen_language)
+
+
+def _explain(connection: connections.Connection, language: str) -> None:
+    """Say in words what is the matter with a log-in, and what to do."""
+    if connection.state is connections.ConnectionState.NEEDS_PERSON:
+        why = texts.cause_text(connection.cause or "no_tokens", language)
+        say(f"{connection.user_name}: {why.title}. {why.explanation}\n{why.remedy}")
+    elif connection.trouble is not None:
+        say(f"{connection.user_name}: {texts.trouble_text(connection.trouble, language)}")
+
+
+def _minute(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else ""
 
 
 def disconnect(context: typer.Context, division: Annotated[int, typer.Argument(help="Code of the division.")]) -> None:

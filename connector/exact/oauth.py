@@ -178,7 +178,8 @@ class ExactOAuth:
             response = answered.response
             return classify_token_answer(response.status_code, response.headers, response.content)
         except httpx.RequestError as error:
-            return Later(reason=type(error).__name__, lost=not isinstance(error, NEVER_SENT))
+            asked = not isinstance(error, NEVER_SENT)
+            return Later(reason=type(error).__name__, lost=asked, asked=asked)
         raise ExactUnexpected("the token call ended without an answer")
 
 

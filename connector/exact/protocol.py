@@ -29,6 +29,8 @@ from connector.texts import right_remedy
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 MAX_PAGE_BYTES = 64 * 1024 * 1024
 """1,000 rows of the widest stream are about 3 MB; more than this is not an answer to our questions."""
+SYNC_PAGE = 1000
+"""Rows on a page of a sync endpoint (section 2.5) [docs, clients]."""
 MAX_MESSAGE = 500
 """Characters of Exact's own error text that we show."""
 
@@ -257,6 +259,10 @@ def _lower(headers: Mapping[str, str]) -> dict[str, str]:
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  (Exact's wall clock has no zone; it gets one in parse_instant)
 _EXACT_DATE = re.compile(r"/Date\((-?\d{1,15})(?:[+-]\d{4})?\)/")
 CODE_WIDTH = 18
+OVERLAP = timedelta(hours=2)
+"""How far a filter on Modified goes back before what was seen last (design.md section 3)."""
+BEGINNING = datetime(1990, 1, 1, tzinfo=UTC)
+"""Before anything in Exact Online: a list may demand a filter, so that even a whole one is read with it (2.6)."""
 
 
 def parse_date(value: object) -> date | None:
@@ -311,6 +317,18 @@ def format_literal(instant: datetime) -> str:
     return f"datetime'{instant.astimezone(AMSTERDAM).replace(tzinfo=None).isoformat(timespec='seconds')}'"
 
 
+def modified_since(instant: datetime | None) -> str:
+    """Write the filter for what was modified at or after an instant, overlapped by `OVERLAP`; None: for everything.
+
+    The overlap covers the hour that October repeats, in which later changes show an earlier wall clock, and rows
+    that became visible a little after their own time (section 2.7).
+
+    >>> modified_since(datetime(2026, 7, 1, 12, 0, tzinfo=UTC))
+    "Modified ge datetime'2026-07-01T12:00:00'"
+    """
+    return f"Modified ge {format_literal(BEGINNING if instant is None else instant - OVERLAP)}"
+
+
 def parse_decimal(value: object) -> Decimal | None:
     """Read a number, also one that came as text; None stays None."""
     if value is None or value == "":
@@ -325,12 +343,21 @@ def parse_decimal(value: object) -> Decimal | None:
     raise ExactUnexpected(f"not a number: {value!r}")
 
 
+LARGEST_INT = 2**64
+
+
 def parse_int(value: object) -> int | None:
     """Read a whole number; Int64 arrives as text (Timestamp, Hid, Legislation)."""
+    if value is None:
+        return None
+    if type(value) is str and len(value) < 20 and value.isascii() and value.isdigit():
+        value = int(value)  # what rows are full of; the way over Decimal takes several times as long
+    if type(value) is int and -LARGEST_INT <= value <= LARGEST_INT:
+        return value
     number = parse_decimal(value)
     if number is None:
         return None
-    if number != number.to_integral_value() or abs(number) > Decimal(2**64):
+    if number != number.to_integral_value() or abs(number) > LARGEST_INT:
         raise ExactUnexpected(f"not a whole number: {value!r}")
     return int(number)
 
@@ -504,11 +531,13 @@ class StillValid:
 class Later:
     """No verdict: keep what we hold, pause, try again.
 
-    `lost`: Exact may have used up the refresh token in answering, and we did not get the new one.
+    `lost`: Exact may have used up the refresh token in answering, and we did not get the new one. `asked`: False
+    when no connection was made, so that Exact never heard of it.
     """
 
     reason: str
     lost: bool = False
+    asked: bool = True
     refresh_token: str = field(default="", repr=False)
 
 

@@ -1,14 +1,14 @@
 """The entities as Exact has them: which fields we ask for, and rows turned into values.
 
 Only field names that are known to exist are asked for, because one unknown name in ``$select`` is a 400 for
-the whole request (exact-online-api.md 2.6; names: section 4, compared with the sync models of
-picqer/exact-php-client). A missing field is None, an unknown one is ignored, one of the wrong type is an
-`ExactUnexpected` that names it.
+the whole request (exact-online-api.md 2.6; names: section 4, compared with the models of
+picqer/exact-php-client, sync and plain). A missing field is None, an unknown one is ignored, one of the wrong type is
+an `ExactUnexpected` that names it and not its value.
 What the values mean to us is left to `mapping`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Self
@@ -31,9 +31,7 @@ class _Reader:
             return None
         if isinstance(value, str):
             return value.strip()
-        if isinstance(value, int | Decimal) and not isinstance(value, bool):
-            return str(value)
-        raise self._wrong(name, "text")
+        raise self._wrong(name, "text")  # a number, too: one that was text has lost its leading zeros
 
     def guid(self, name: str) -> str | None:
         """A reference; the empty GUID means none."""
@@ -82,8 +80,20 @@ class _Reader:
             raise self._wrong(name, "an instant") from None
 
     def _wrong(self, name: str, wanted: str) -> ExactUnexpected:
-        kind = type(self.row.get(name)).__name__
+        value = self.row.get(name)
+        kind = "missing" if value is None else _JSON_KINDS.get(type(value), "something else")
         return ExactUnexpected(f"{self.entity}.{name} is not {wanted} but {kind}")
+
+
+_JSON_KINDS = {
+    str: "other text",
+    int: "a number",
+    Decimal: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "an object",
+}
+"""What a field came as, for errors; never its value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,6 +337,10 @@ class Contact:
         )
 
 
+UNREADABLE = "unreadable"
+"""The name under which a stored row says why it cannot be read; Exact's own names begin with a capital."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SalesInvoiceRow:
     """A row of sync/SalesInvoice/SalesInvoices: flat, header values and lines in one stream.
@@ -336,10 +350,8 @@ class SalesInvoiceRow:
     without on a line; `discount` and `description` are the header's or the line's own.
     """
 
-    FIELDS: ClassVar[tuple[str, ...]] = (
-        "ID",
+    HEADER_FIELDS: ClassVar[tuple[str, ...]] = (
         "InvoiceID",
-        "LineNumber",
         "InvoiceNumber",
         "InvoiceDate",
         "DueDate",
@@ -368,6 +380,18 @@ class SalesInvoiceRow:
         "GAccountAmountFC",
         "Journal",
         "Document",
+        "Modified",
+    )
+    LINE_FIELDS: ClassVar[tuple[str, ...]] = (
+        "ID",
+        "InvoiceID",
+        "LineNumber",
+        "AmountDC",
+        "AmountFC",
+        "VATAmountDC",
+        "VATAmountFC",
+        "Description",
+        "Discount",
         "Item",
         "ItemCode",
         "ItemDescription",
@@ -380,8 +404,8 @@ class SalesInvoiceRow:
         "VATCode",
         "VATPercentage",
         "DeliveryDate",
-        "Modified",
     )
+    FIELDS: ClassVar[tuple[str, ...]] = tuple(dict.fromkeys((*LINE_FIELDS, *HEADER_FIELDS)))
 
     id: str
     invoice_id: str
@@ -483,8 +507,31 @@ class SalesInvoiceRow:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
-        """Read the stored form back; the same as `from_json`, because that reads amounts as text too."""
+        """Read the stored form back; the same as `from_json`, because that reads amounts as text too.
+
+        Raises:
+            ExactUnexpected: It was kept by `unreadable`.
+        """
+        if UNREADABLE in record:
+            raise ExactUnexpected(record[UNREADABLE])
         return cls.from_json(record)
+
+    @classmethod
+    def unreadable(cls, row: Row, why: str) -> Self:
+        """Keep a row that cannot be read whole, as it came and with the reason; only its place is read.
+
+        Raises:
+            ExactUnexpected: Not even its keys can be read.
+        """
+        known = {name: row[name] for name in ("ID", "InvoiceID", "LineNumber", "Timestamp") if name in row}
+        record = _storable(row, ("Timestamp", *cls.FIELDS)) | {UNREADABLE: why}
+        return replace(cls.from_json(known), record=record)
+
+    @staticmethod
+    def joined(headers: Iterable[Row], lines: Iterable[Row]) -> list[Row]:
+        """Make the rows of the stream out of plain headers and their lines."""
+        rows: list[Row] = [{**header, "ID": header.get("InvoiceID"), "LineNumber": 0} for header in headers]
+        return [*rows, *lines]
 
 
 def _texts(read: _Reader) -> dict[str, Any]:
@@ -702,17 +749,52 @@ class BankAccount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
-    """A sync endpoint: its path below the division, and the fields to ask for."""
+class Endpoint:
+    """A path below the division, and the fields to ask for there."""
 
     path: str
     fields: tuple[str, ...]
 
 
-ACCOUNTS = Stream(path="sync/CRM/Accounts", fields=("Timestamp", *Account.FIELDS))
-CONTACTS = Stream(path="sync/CRM/Contacts", fields=("Timestamp", *Contact.FIELDS))
-SALES_INVOICES = Stream(path="sync/SalesInvoice/SalesInvoices", fields=("Timestamp", *SalesInvoiceRow.FIELDS))
-DOCUMENTS = Stream(path="sync/Documents/Documents", fields=("Timestamp", *Document.FIELDS))
-ATTACHMENTS = Stream(path="sync/Documents/DocumentAttachments", fields=("Timestamp", *DocumentAttachment.FIELDS))
-DELETED = Stream(path="sync/Deleted", fields=("Timestamp", *Deleted.FIELDS))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream(Endpoint):
+    """A sync endpoint, and where the same rows are read when Exact refuses it."""
+
+    plain: Endpoint | None
+
+    @property
+    def name(self) -> str:
+        """What people call it: Accounts, SalesInvoices."""
+        return self.path.rpartition("/")[2]
+
+
+ACCOUNTS = Stream(
+    path="sync/CRM/Accounts",
+    fields=("Timestamp", *Account.FIELDS),
+    plain=Endpoint(path="crm/Accounts", fields=Account.FIELDS),
+)
+CONTACTS = Stream(
+    path="sync/CRM/Contacts",
+    fields=("Timestamp", *Contact.FIELDS),
+    plain=Endpoint(path="crm/Contacts", fields=Contact.FIELDS),
+)
+SALES_INVOICES = Stream(
+    path="sync/SalesInvoice/SalesInvoices",
+    fields=("Timestamp", *SalesInvoiceRow.FIELDS),
+    plain=Endpoint(path="salesinvoice/SalesInvoices", fields=SalesInvoiceRow.HEADER_FIELDS),
+)
+SALES_INVOICE_LINES = Endpoint(path="salesinvoice/SalesInvoiceLines", fields=SalesInvoiceRow.LINE_FIELDS)
+"""Lines have no Modified (picqer/exact-php-client, SalesInvoiceLine.php): they are read by their invoice."""
+DOCUMENTS = Stream(
+    path="sync/Documents/Documents",
+    fields=("Timestamp", *Document.FIELDS),
+    plain=Endpoint(path="documents/Documents", fields=Document.FIELDS),
+)
+ATTACHMENTS = Stream(
+    path="sync/Documents/DocumentAttachments",
+    fields=("Timestamp", *DocumentAttachment.FIELDS),
+    plain=Endpoint(path="documents/DocumentAttachments", fields=DocumentAttachment.FIELDS),
+)
+"""Attachments have no Modified either (DocumentAttachment.php): they are read by their document."""
+DELETED = Stream(path="sync/Deleted", fields=("Timestamp", *Deleted.FIELDS), plain=None)
 STREAMS = (ACCOUNTS, CONTACTS, SALES_INVOICES, DOCUMENTS, ATTACHMENTS, DELETED)

@@ -12,13 +12,17 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from connector.exact_sandbox import consent, trouble
+from connector.exact_sandbox.functions import FUNCTIONS
 from connector.exact_sandbox.http import Answer, Request, html_answer
-from connector.exact_sandbox.reading import RESOURCES, Place, me, read
+from connector.exact_sandbox.reading import NAVIGATION, RESOURCES, Place, me, read
 from connector.exact_sandbox.refusal import Refused, malformed, not_found
 from connector.exact_sandbox.sandbox import Sandbox
 from connector.exact_sandbox.writing import write
 
-_API = re.compile(r"/api/v1/(?P<division>\d+)/(?P<endpoint>[\w/]+?)(?:\((?P<key>[^()]*)\))?(?P<count>/\$count)?")
+_API = re.compile(
+    r"/api/v1/(?P<division>\d+)/(?P<endpoint>[\w/]+?)"
+    r"(?:\((?P<key>[^()]*)\)(?:/(?P<property>\w+))?)?(?P<count>/\$count)?"
+)
 _DOWNLOAD = "/docs/SysAttachment.aspx"
 _EXPIRED = 'Bearer error="invalid_token", error_description="access%20token%20expired"'  # [one], 1.7
 _ATOM = (
@@ -94,6 +98,9 @@ class Api:
         return replace(answer, headers={**headers, **answer.headers})
 
     def _worked(self, request: Request, place: Place, granted: list[int]) -> Answer:
+        function = FUNCTIONS.get(place.endpoint)
+        if function is not None and request.method == "GET" and place.key is None:
+            return function(self.sandbox, request, place)
         resource = RESOURCES.get(place.endpoint)
         if resource is None:
             raise not_found()
@@ -149,7 +156,15 @@ def _place(match: re.Match[str]) -> Place:
             key = key[5:-1]
         elif not key.isdecimal():
             raise malformed("Syntax error in the key of the resource.")
-    return Place(division=int(match["division"]), endpoint=match["endpoint"], key=key, count=match["count"] is not None)
+    place = Place(
+        division=int(match["division"]), endpoint=match["endpoint"], key=key, count=match["count"] is not None
+    )
+    if match["property"] is None:
+        return place
+    endpoint, field = NAVIGATION.get((place.endpoint, match["property"]), (None, ""))
+    if endpoint is None:
+        raise not_found()
+    return replace(place, endpoint=endpoint, key=None, within=(field, str(key)))
 
 
 def _as_asked(request: Request, answer: Answer) -> Answer:

@@ -18,6 +18,7 @@ _SCHEMA = """
 create table if not exists parameter (name text primary key, value text not null);
 create table if not exists changed (division integer, name text, id text, timestamp integer, body text,
                                     primary key (division, name, id));
+create table if not exists content (id text primary key, name text not null, body blob not null);
 create table if not exists chain (id text primary key, body text not null);
 """
 
@@ -60,6 +61,15 @@ class Database:
             "select * from changed order by timestamp"
         ):
             yield division, name, key, timestamp, None if body is None else json.loads(body)
+
+    def keep_content(self, key: str, name: str, body: bytes) -> None:
+        """Keep the bytes of an attachment that came after the seeded world."""
+        if self.path is not None:
+            self._connection.execute("insert or replace into content values (?, ?, ?)", (key, name, body))
+
+    def contents(self) -> dict[str, tuple[str, bytes]]:
+        """The kept attachments by id: name and bytes."""
+        return {key: (name, body) for key, name, body in self._connection.execute("select id, name, body from content")}
 
     def keep_chain(self, chain: Chain) -> None:
         """Keep a token chain as it is now."""

@@ -122,18 +122,27 @@ SYNC_SALES_INVOICE = Entity(
     name="SalesInvoice", fields=_fields(_COMMON + _STAMP + _INVOICE_HEADER + _INVOICE_LINE + _INVOICE_BOTH)
 )
 DOCUMENT = Entity(name="Document", fields=_fields(_COMMON + """
-    ID:g Account:g AccountCode:s>18 AccountName:s AmountFC:d Body:s Category:g CategoryDescription:s Contact:g
-    ContactFullName:s Currency:s DocumentDate:D DocumentFolder:g DocumentFolderCode:s DocumentFolderDescription:s
-    DocumentViewUrl:s ExpiryDate:D FinancialTransactionEntryID:g HasEmptyBody:b HID:i InheritShare:b Language:s<10
-    Opportunity:g Project:g ProjectCode:s ProjectDescription:s Item:g ProposedEntryStatus:i
+    ID:g Account:g* AccountCode:s>18 AccountName:s AmountFC:d* Body:s* Category:g* CategoryDescription:s Contact:g*
+    ContactFullName:s Currency:s* DocumentDate:D* DocumentFolder:g* DocumentFolderCode:s DocumentFolderDescription:s
+    DocumentViewUrl:s ExpiryDate:D* FinancialTransactionEntryID:g* HasEmptyBody:b HID:i* InheritShare:b* Language:s<10*
+    Opportunity:g* Project:g* ProjectCode:s ProjectDescription:s Item:g* ProposedEntryStatus:i*
     ProposedEntryStatusDescription:s
-    SalesInvoiceNumber:i SalesOrderNumber:i ScanServiceStatus:i ScanServiceStatusDescription:s SendMethod:i
+    SalesInvoiceNumber:i* SalesOrderNumber:i* ScanServiceStatus:i* ScanServiceStatusDescription:s SendMethod:i
     ShopOrderNumber:i
-    Subject:s Type:i TypeDescription:s"""))  # fmt: skip
+    Subject:s* Type:i* TypeDescription:s"""))  # fmt: skip
 # No Created or Modified here: the official page of the sync variant lists seven fields [docs: PiDocs].
 DOCUMENT_ATTACHMENT = Entity(
-    name="DocumentAttachment", fields=_fields("ID:g Attachment:x Document:g FileName:s FileSize:d Url:s")
+    name="DocumentAttachment", fields=_fields("ID:g Attachment:x* Document:g* FileName:s* FileSize:d Url:s")
 )
+DOCUMENT_TYPE = Entity(name="DocumentType", fields=_fields("""
+    ID:i Created:t Description:s DocumentIsCreatable:b DocumentIsDeletable:b DocumentIsUpdatable:b
+    DocumentIsViewable:b Modified:t TypeCategory:i"""))  # fmt: skip
+PRINTED_SALES_INVOICE = Entity(name="PrintedSalesInvoice", key="InvoiceID", fields=_fields("""
+    InvoiceID:g* Division:i Document:g DocumentCreationError:s DocumentCreationSuccess:s DocumentLayout:g*
+    EmailCreationError:s EmailCreationSuccess:s EmailLayout:g* ExtraText:s* InvoiceDate:D* PeppolCreationError:s
+    PeppolCreationSuccess:s PostboxMessageCreationError:s PostboxMessageCreationSuccess:s PostboxSender:g*
+    ReportingPeriod:i* ReportingYear:i* SendEmailToCustomer:b* SenderEmailAddress:s* SendInvoiceToCustomerPostbox:b*
+    SendInvoiceViaPeppol:b* SendOutputBasedOnAccount:b*"""))  # fmt: skip
 VAT_CODE = Entity(name="VATCode", fields=_fields(_COMMON + """
     ID:g Account:g AccountCode:s>18 AccountName:s CalculationBasis:i Charged:b Code:s<3 Description:s EUSalesListing:s
     GLToClaim:g GLToClaimCode:s GLToClaimDescription:s GLToPay:g GLToPayCode:s GLToPayDescription:s IntraStat:b
@@ -155,6 +164,12 @@ DIVISION = Entity(name="Division", key="Code", fields=_fields("""
     DivisionHRLinkUnlinkDate:t IsDossierDivision:b TaxOfficeNumber:s Created:t Modified:t Creator:g Modifier:g
     CreatorFullName:s
     ModifierFullName:s Class_01:n Class_02:n Class_03:n Class_04:n Class_05:n"""))  # fmt: skip
+# The deprecated older form writes Hid as HID, and its Status 0 is a division in use [docs], 2.2.
+HRM_DIVISION = Entity(
+    name="Division",
+    key="Code",
+    fields={("HID" if name == "Hid" else name): field for name, field in DIVISION.fields.items()},
+)
 ME = Entity(name="Me", key="UserID", fields=_fields("""
     UserID:g CurrentDivision:i AccountingDivision:i DossierDivision:i DivisionCustomer:g DivisionCustomerCode:s>18
     DivisionCustomerName:s DivisionCustomerVatNumber:s DivisionCustomerSiretNumber:s CustomerCode:s>18 FullName:s

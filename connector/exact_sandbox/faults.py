@@ -88,6 +88,10 @@ KINDS = {
         Kind(name="unknown-fields", effect="rows have fields that nobody asked for"),
         Kind(name="changed-type", parameter=FIELD, default="Division",
              effect="numbers and booleans of this field arrive as text, texts as an object"),
+        Kind(name="mail-fails", parameter=OFTEN, default="1",
+             effect="printing with e-mail succeeds, and EmailCreationError says that no mail went out"),
+        Kind(name="reprint", parameter=OFTEN, default="1",
+             effect="printing a processed invoice again gives the same document; else it is refused"),
     )
 }  # fmt: skip
 

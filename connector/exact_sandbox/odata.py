@@ -209,13 +209,22 @@ def _token(match: re.Match[str], at: int) -> tuple[str, Any]:
     return "word", match["word"]
 
 
+def moment_of(literal: str) -> datetime:
+    """The local time of a ``datetime'…'`` literal that stands by itself; anything else is a 400."""
+    tokens = _tokens(literal)
+    if len(tokens) != 1 or tokens[0][0] != "time":
+        raise malformed(f"Unrecognized 'Edm.DateTime' literal '{literal}'.")
+    moment: datetime = tokens[0][1]
+    return moment
+
+
 def _time_literal(text: str, literal: str, at: int) -> datetime:
-    """Local time without a zone; a suffix is not accepted [one], 2.7."""
+    """Local time without a zone; a suffix is not accepted [one], 2.7. A bare day is its midnight [one: ossobv]."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is not None or "T" not in text:
+    if moment is None or moment.tzinfo is not None:
         raise malformed(f"Unrecognized 'Edm.DateTime' literal '{literal}' in '{at}'.")
     return moment
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -40,7 +41,13 @@ class Resource:
     methods: frozenset[str] = frozenset({"GET"})
 
 
-_WRITES = {"crm/Accounts": {"PUT"}, "crm/Contacts": {"POST", "PUT", "DELETE"}}
+DELETIONS_KEPT = timedelta(days=61)  # two months [docs], 4.9; to the day: [assumed]
+_WRITES = {
+    "crm/Accounts": {"PUT"},
+    "crm/Contacts": {"POST", "PUT", "DELETE"},
+    "documents/Documents": {"POST"},
+    "documents/DocumentAttachments": {"POST"},
+}
 _PLAIN = {
     "crm/Accounts": (entities.ACCOUNT, "accounts"),
     "crm/Contacts": (entities.CONTACT, "contacts"),
@@ -49,9 +56,12 @@ _PLAIN = {
     "salesinvoice/SalesInvoiceLines": (entities.SALES_INVOICE_LINE, "lines"),
     "documents/Documents": (entities.DOCUMENT, "documents"),
     "documents/DocumentAttachments": (entities.DOCUMENT_ATTACHMENT, "attachments"),
+    "documents/DocumentTypes": (entities.DOCUMENT_TYPE, "document_types"),
     "vat/VATCodes": (entities.VAT_CODE, "vat_codes"),
     "cashflow/PaymentConditions": (entities.PAYMENT_CONDITION, "conditions"),
     "system/Divisions": (entities.DIVISION, "divisions"),
+    "system/AllDivisions": (entities.DIVISION, "divisions"),
+    "hrm/Divisions": (entities.HRM_DIVISION, "divisions"),
 }
 _SYNC = {
     "sync/CRM/Accounts": (with_timestamp(entities.ACCOUNT), "accounts"),
@@ -62,6 +72,9 @@ _SYNC = {
     "sync/Deleted": (entities.DELETED, "deleted"),
 }
 RESOURCES: dict[str, Resource] = {
+    "salesinvoice/PrintedSalesInvoices": Resource(
+        entity=entities.PRINTED_SALES_INVOICE, table="invoices", methods=frozenset({"POST"})
+    ),
     **{
         path: Resource(entity=entity, table=table, methods=frozenset({"GET"} | _WRITES.get(path, set())))
         for path, (entity, table) in _PLAIN.items()
@@ -70,14 +83,22 @@ RESOURCES: dict[str, Resource] = {
 }
 
 
+# Where a navigation property leads: the endpoint of its rows, and their field that names the entity it starts from.
+NAVIGATION = {
+    ("salesinvoice/SalesInvoices", "SalesInvoiceLines"): ("salesinvoice/SalesInvoiceLines", "InvoiceID"),
+    ("crm/Accounts", "BankAccounts"): ("crm/BankAccounts", "Account"),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What a path under /api/v1/{division} names."""
+    """What a path under /api/v1/{division} names. `within` is the field and value of a navigation property."""
 
     division: int
     endpoint: str
-    key: str | None
-    count: bool
+    key: str | None = None
+    count: bool = False
+    within: tuple[str, str] | None = None
 
 
 def shown(sandbox: Sandbox, place: Place, table: str, rows: Iterable[Row], base_url: str) -> list[dict[str, Any]]:
@@ -117,13 +138,14 @@ def read(sandbox: Sandbox, request: Request, place: Place, granted: list[int]) -
     resource = RESOURCES[place.endpoint]
     query = parse_query(request.options(), resource.entity, sync=resource.sync)
     if place.key is not None:
-        return _single(sandbox, request, place, query)
-    url = f"{request.base_url}/api/v1/{place.division}/{place.endpoint}"
+        return _single(sandbox, request, place, query, granted)
+    url = request.base_url + request.path
     empty_last = sandbox.faults.find("empty-last-page") is not None
     if resource.sync:
         token = query.skip_token[0] if query.skip_token else 0
         after = max(query.after_timestamp, token if isinstance(token, int) else 0)
         store = sandbox.stores[place.division]
+        store.forget_deletions(sandbox.clock() - DELETIONS_KEPT)
         start = store.place_after(resource.table, after)
         page = cut_sync_page(store.rows(resource.table), start, query, empty_last=empty_last)
         rows = shown(sandbox, place, resource.table, _spoiled(sandbox, place, query, page), request.base_url)
@@ -154,22 +176,29 @@ def _spoiled(sandbox: Sandbox, place: Place, query: Query, page: Slice) -> list[
     return rows
 
 
+def _divisions(sandbox: Sandbox, place: Place, granted: list[int]) -> list[Row]:
+    rows = []
+    for code in granted:
+        row: Row = {**sandbox.division_rows[code], "Current": code == sandbox.current_division}
+        rows.append({**row, "HID": row["Hid"], "Status": 0} if place.endpoint == "hrm/Divisions" else row)
+    return rows
+
+
 def _ordered(sandbox: Sandbox, request: Request, place: Place, query: Query, granted: list[int]) -> Ordered:
     resource = RESOURCES[place.endpoint]
     if resource.table == "divisions":
-        rows: list[dict[str, Any]] = [
-            {**row, "Current": code == sandbox.current_division}
-            for code, row in sandbox.division_rows.items()
-            if code in granted
-        ]
-        return put_in_order(rows, query, resource.entity)
+        return put_in_order(_divisions(sandbox, place, granted), query, resource.entity)
     store = sandbox.stores[place.division]
 
     def make() -> Ordered:
-        rows = shown(sandbox, place, resource.table, store.rows(resource.table), request.base_url)
+        found: Iterable[Row] = store.rows(resource.table)
+        if place.within is not None:
+            field, value = place.within
+            found = [row for row in found if row[field] == value]
+        rows = shown(sandbox, place, resource.table, found, request.base_url)
         return put_in_order(rows, query, resource.entity)
 
-    return store.remembered((place.endpoint, query.raw.get("$filter"), query.raw.get("$orderby")), make)
+    return store.remembered((place.endpoint, place.within, query.raw.get("$filter"), query.raw.get("$orderby")), make)
 
 
 def _encoded(sandbox: Sandbox, request: Request, place: Place, query: Query, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -178,7 +207,7 @@ def _encoded(sandbox: Sandbox, request: Request, place: Place, query: Query, row
     expanded: dict[str, Any] = {}
     if "SalesInvoiceLines" in query.expand:
         lines = sandbox.stores[place.division].lines_of(str(row["InvoiceID"]))
-        line_place = Place(division=place.division, endpoint="salesinvoice/SalesInvoiceLines", key=None, count=False)
+        line_place = Place(division=place.division, endpoint="salesinvoice/SalesInvoiceLines")
         line_resource = RESOURCES[line_place.endpoint]
         expanded["SalesInvoiceLines"] = {
             "results": [
@@ -194,13 +223,13 @@ def _encoded(sandbox: Sandbox, request: Request, place: Place, query: Query, row
     return encode_row(resource.entity, {**row, **expanded}, select, uri)
 
 
-def _single(sandbox: Sandbox, request: Request, place: Place, query: Query) -> Answer:
+def _single(sandbox: Sandbox, request: Request, place: Place, query: Query, granted: list[int]) -> Answer:
     resource = RESOURCES[place.endpoint]
     if resource.sync:
         raise malformed("Resource not found for the segment.")
     key = place.key or ""
     if resource.table == "divisions":
-        row = sandbox.division_rows.get(int(key)) if key.isdecimal() else None
+        row = next((row for row in _divisions(sandbox, place, granted) if str(row["Code"]) == key), None)
     else:
         row = sandbox.stores[place.division].get(resource.table, key)
     if row is None:

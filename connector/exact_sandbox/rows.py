@@ -37,6 +37,7 @@ TABLES = (
     "attachments",
     "vat_codes",
     "conditions",
+    "document_types",
 )
 USER_ID = guid("user")
 USER_NAME = "Sander Zandbak"
@@ -47,6 +48,8 @@ _COUNTRIES = {
     "GB": "Verenigd Koninkrijk",
     "US": "Verenigde Staten",
 }
+# 10 [live], 20 [docs: KB-attach], 55 [docs: dotnet README]; there are more, and the texts are translated
+_DOCUMENT_TYPES = {SALES_INVOICE_DOCUMENT: "Verkoopfactuur", 20: "Inkoopfactuur", 55: "Overig"}
 _CARD_AGE = timedelta(days=900)
 
 
@@ -205,6 +208,14 @@ def condition_row(division: Division, code: str, created: str) -> Row:
     )  # fmt: skip
 
 
+def document_type_row(number: int, created: str) -> Row:
+    """A document type; that all of them may be made, changed and deleted is [assumed]."""
+    return {
+        "ID": number, "Description": _DOCUMENT_TYPES[number], "DocumentIsCreatable": True, "DocumentIsDeletable": True,
+        "DocumentIsUpdatable": True, "DocumentIsViewable": True, "Created": created, "Modified": created,
+    }  # fmt: skip
+
+
 def division_row(world: World, division: Division, *, main: bool) -> Row:
     """A division as system/Divisions shows it."""
     seller = division.seller
@@ -242,5 +253,6 @@ def tables_of(world: World, division: Division) -> dict[str, list[Row]]:
         ]
     created = stored_instant(at_local(world.today - _CARD_AGE, 9))
     tables["vat_codes"] = [vat_code_row(division, vat, created) for vat in VAT_CODES.values()]
+    tables["document_types"] = [document_type_row(number, created) for number in _DOCUMENT_TYPES]
     tables["conditions"] = [condition_row(division, code, created) for code in PAYMENT_CONDITIONS]
     return tables

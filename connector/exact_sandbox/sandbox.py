@@ -76,6 +76,7 @@ class Sandbox:
             options or SandboxOptions(database=path),
         )
         sandbox.current_division = kept.get("current_division", sandbox.current_division)
+        sandbox.contents.update(database.contents())
         for division, table, key, timestamp, row in database.changed_rows():
             store = sandbox.stores[division]
             if table == "divisions":
@@ -123,15 +124,16 @@ class Sandbox:
 
     def account(self, division: int, code: int | str) -> Row:
         """The card with this customer code; `KeyError` when there is none."""
-        for row in self.accounts(division):
-            if row["Code"] == str(code):
-                return row
+        with self.lock:
+            for row in self.stores[division].found("accounts", str(code)):
+                return dict(row)
         raise KeyError(code)
 
     def contacts_of(self, division: int, code: int | str) -> list[Row]:
         """The contacts on the card with this customer code."""
-        account = self.account(division, code)["ID"]
-        return [row for row in self.contacts(division) if row["Account"] == account]
+        with self.lock:
+            account = str(self.account(division, code)["ID"])
+            return [dict(row) for row in self.stores[division].found("contacts", account)]
 
     def _copies(self, division: int, table: str) -> list[Row]:
         with self.lock:
@@ -159,6 +161,20 @@ class Sandbox:
             if log is not None:
                 self._database.keep_row(division, "deleted", str(log["ID"]), timestamp_of(log), log)
 
+    def change_invoice(self, division: int, header: Row, **fields: Value) -> Row:
+        """Change a header; header and lines all get new versions [docs, sync page]."""
+        with self.lock:
+            changed = self.write(division, "invoices", {**header, **fields})
+            for line in self.stores[division].lines_of(str(header["InvoiceID"])):
+                self.write(division, "lines", line)
+            return changed
+
+    def keep_content(self, key: str, name: str, content: bytes) -> None:
+        """Keep the bytes of an attachment by its id."""
+        with self.lock:
+            self.contents[key] = (name, content)
+            self._database.keep_content(key, name, content)
+
     # What a person does in Exact
 
     def ui_change_account(self, division: int, code: int | str, **fields: Value) -> Row:
@@ -176,13 +192,11 @@ class Sandbox:
         self.delete(division, table, key)
 
     def ui_change_invoice(self, division: int, number: int, **fields: Value) -> None:
-        """Change a header; header and lines all get new versions [docs, sync page]."""
+        """Change a header as `change_invoice` does; `StopIteration` when no invoice has this number."""
         with self.lock:
             store = self.stores[division]
             header = next(row for row in store.rows("invoices") if row["InvoiceNumber"] == number)
-            self.write(division, "invoices", {**header, **fields})
-            for line in [row for row in store.rows("lines") if row["InvoiceID"] == header["InvoiceID"]]:
-                self.write(division, "lines", line)
+            self.change_invoice(division, header, **fields)
 
     def ui_switch_division(self, division: int) -> None:
         """The user opens another company: Me.CurrentDivision follows, granted or not [clients], 2.2."""

@@ -20,6 +20,8 @@ T = TypeVar("T")
 KEYS = {"invoices": "InvoiceID"}
 _FIRST_TIMESTAMP = 4_000_000
 _REMEMBERED = 8
+_FOUND_BY = {"accounts": "Code", "contacts": "Account", "lines": "InvoiceID", "attachments": "Document"}
+_NUMBERED_BY = {"accounts": "Code", "contacts": "HID", "documents": "HID"}
 _HEADER_ONLY = ("AmountDiscount", "AmountDiscountExclVat", "AmountFCExclVat")  # [docs: PiDocs, sync page]
 
 
@@ -43,7 +45,8 @@ class DivisionStore:
     counter: int = _FIRST_TIMESTAMP
     tables: dict[str, dict[str, Row]] = field(default_factory=lambda: {name: {} for name in (*TABLES, "deleted")})
     _lists: dict[str, list[Row]] = field(default_factory=dict)
-    _lines: dict[str, list[Row]] | None = None
+    _index: dict[tuple[str, str], dict[str, Row]] = field(default_factory=dict)
+    _numbers: dict[str, int] = field(default_factory=dict)
     _before: dict[tuple[str, str], Row] = field(default_factory=dict)
     _remembered: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
@@ -73,16 +76,15 @@ class DivisionStore:
         older = rows.pop(key, None)
         if older is not None:
             self._before[table, key] = older
+            self._unlist(table, key, older)
         rows[key] = stamped
+        self._enlist(table, key, stamped)
         self._forget(table)
         return stamped
 
     def remove(self, table: str, key: str, now: datetime) -> Row | None:
         """Delete, and log it where sync/Deleted reports this kind. Returns the log row."""
-        if self.tables[table].pop(key, None) is None:
-            return None
-        self._forget(table)
-        if table not in DELETED_TYPES:
+        if not self.take_away(table, key) or table not in DELETED_TYPES:
             return None
         log: Row = {
             "ID": guid(self.code, "deleted", key, self.counter), "EntityType": DELETED_TYPES[table], "EntityKey": key,
@@ -90,10 +92,19 @@ class DivisionStore:
         }  # fmt: skip
         return self.put("deleted", log)
 
-    def take_away(self, table: str, key: str) -> None:
-        """Delete without a log row: for taking up a kept database, which has the log row itself."""
-        self.tables[table].pop(key, None)
-        self._forget(table)
+    def forget_deletions(self, before: datetime) -> None:
+        """Cut off the log of deletions."""
+        kept = stored_instant(before)
+        for key in [key for key, row in self.tables["deleted"].items() if str(row["DeletedDate"]) < kept]:
+            self.take_away("deleted", key)
+
+    def take_away(self, table: str, key: str) -> bool:
+        """Delete without a log row; False when there was nothing to delete."""
+        older = self.tables[table].pop(key, None)
+        if older is not None:
+            self._unlist(table, key, older)
+            self._forget(table)
+        return older is not None
 
     def rows(self, table: str) -> list[Row]:
         """All rows in version order. Callers do not change them."""
@@ -123,11 +134,15 @@ class DivisionStore:
 
     def lines_of(self, invoice_id: str) -> list[Row]:
         """The lines of an invoice, by number."""
-        if self._lines is None:
-            self._lines = {}
-            for row in self.tables["lines"].values():
-                self._lines.setdefault(str(row["InvoiceID"]), []).append(row)
-        return sorted(self._lines.get(invoice_id, ()), key=lambda row: int(str(row["LineNumber"])))
+        return sorted(self.found("lines", invoice_id), key=lambda row: int(str(row["LineNumber"])))
+
+    def found(self, table: str, value: str) -> list[Row]:
+        """Without going through all: accounts of a code, contacts of an account, lines of an invoice, files."""
+        return list(self._index.get((table, value), {}).values())
+
+    def next_number(self, table: str) -> int:
+        """One more than the highest code of an account, or the highest HID of a contact or document, ever given."""
+        return self._numbers.get(table, 0) + 1
 
     def remembered(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
         """What `make` gives, kept until a row of this division changes, so that a next page need not sort anew."""
@@ -147,6 +162,7 @@ class DivisionStore:
         )
         self.counter = 1000
         self._before.clear()
+        self._index.clear()
         for rows in self.tables.values():
             rows.clear()
         for table, row in ordered:
@@ -160,12 +176,22 @@ class DivisionStore:
         flat += [_flat_line(headers.get(str(line["InvoiceID"]), {}), line) for line in self.tables["lines"].values()]
         return sorted(flat, key=timestamp_of)
 
+    def _enlist(self, table: str, key: str, row: Row) -> None:
+        if table in _FOUND_BY:
+            self._index.setdefault((table, str(row[_FOUND_BY[table]])), {})[key] = row
+        given = str(row.get(_NUMBERED_BY.get(table, "")))
+        if given.isdecimal():
+            self._numbers[table] = max(self._numbers.get(table, 0), int(given))
+
+    def _unlist(self, table: str, key: str, row: Row) -> None:
+        if table in _FOUND_BY:
+            self._index[table, str(row[_FOUND_BY[table]])].pop(key)
+
     def _forget(self, table: str) -> None:
         self._lists.pop(table, None)
         self._remembered.clear()
         if table in ("invoices", "lines"):
             self._lists.pop("flat", None)
-            self._lines = None
 
 
 def _header_row(header: Row) -> Row:

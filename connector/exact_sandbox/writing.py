@@ -1,37 +1,30 @@
-"""POST, PUT and DELETE on accounts and contacts: what Exact accepts, refuses and does besides.
-
-Malformed is 400; against the business rules is 500 with the error JSON in the user's language [docs], 2.9. Read-only
-fields are ignored without a word, as Exact was seen to do [live], 2.8.
-"""
+"""POST, PUT and DELETE: who carries them out; and here those on accounts and contacts."""
 
 from __future__ import annotations
 
-import re
-from datetime import date
-from typing import Any
 from uuid import uuid4
 
 from connector.exact_sandbox.dates import today_in_amsterdam
-from connector.exact_sandbox.entities import Entity, Field
+from connector.exact_sandbox.filing import create_attachment, create_document
 from connector.exact_sandbox.http import Answer, Request, json_answer
-from connector.exact_sandbox.odata import encode_row, known_field
+from connector.exact_sandbox.odata import encode_row
+from connector.exact_sandbox.printing import print_invoice
 from connector.exact_sandbox.reading import RESOURCES, Place, entity_uri, shown
-from connector.exact_sandbox.refusal import invalid, malformed, not_found
-from connector.exact_sandbox.rows import Row, Value
+from connector.exact_sandbox.receiving import refuse_if, sent_fields
+from connector.exact_sandbox.refusal import not_found
+from connector.exact_sandbox.rows import Row
 from connector.exact_sandbox.sandbox import Sandbox
 
 # Known values, section 4.1; that they may be added up, and that an unknown bit is refused, is [assumed].
 ATTACHMENT_TYPES = 1 | 2 | 16 | 64 | 256 | 1024 | 2048 | 4096
 INVOICING_METHODS = (0, 1, 2, 4, 8, 32)
 _STATUSES = ("A", "S", "P", "C")
-_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_DAY = re.compile(r"(\d{4}-\d{2}-\d{2})(T[\d:.]*)?")
 
 
 def write(sandbox: Sandbox, request: Request, place: Place) -> Answer:
     """Answer a POST, PUT or DELETE on a resource that allows it."""
     if request.method == "POST":
-        return _create_contact(sandbox, request, place)
+        return _CREATES[place.endpoint](sandbox, request, place)
     row = sandbox.stores[place.division].get(RESOURCES[place.endpoint].table, place.key or "")
     if row is None:
         raise not_found()
@@ -44,48 +37,9 @@ def write(sandbox: Sandbox, request: Request, place: Place) -> Answer:
     return Answer(status=204)  # without a body [live], 2.8
 
 
-def _sent_fields(request: Request, entity: Entity) -> Row:
-    """Writable fields of the body, checked by type; unknown names are a 400, read-only ones fall away."""
-    sent: Row = {}
-    for name, value in request.json().items():
-        field = known_field(entity, name)
-        if field.writable:
-            sent[name] = _accepted(field, value)
-    return sent
-
-
-def _accepted(field: Field, value: Any) -> Value:
-    if value is None:
-        return None
-    if field.type == "g" and isinstance(value, str) and _GUID.fullmatch(value):
-        return value.lower()
-    if field.type in "sx" and isinstance(value, str):
-        return value.strip() if field.pad else value
-    if field.type == "b" and isinstance(value, bool):
-        return value
-    if field.type in "il" and isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if field.type == "d" and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if field.type in "tD" and isinstance(value, str):
-        match = _DAY.fullmatch(value)
-        if match:
-            try:
-                return date.fromisoformat(match[1]).isoformat()
-            except ValueError:
-                pass
-    text = f"Error encountered in converting the value from request payload for property '{field.name}'"
-    raise malformed(text)
-
-
-def _refuse_if(messages: list[str]) -> None:
-    if messages:
-        raise invalid(*messages)
-
-
 def _change_account(sandbox: Sandbox, request: Request, place: Place, row: Row) -> None:
     store = sandbox.stores[place.division]
-    sent = _sent_fields(request, RESOURCES[place.endpoint].entity)
+    sent = sent_fields(request, RESOURCES[place.endpoint].entity)
     wrong = []
     if "Name" in sent and not sent["Name"]:
         wrong.append("Verplicht: Naam")
@@ -103,7 +57,7 @@ def _change_account(sandbox: Sandbox, request: Request, place: Place, row: Row) 
     payer = store.get("accounts", str(sent["InvoiceAccount"])) if sent.get("InvoiceAccount") else None
     if sent.get("InvoiceAccount") is not None and payer is None:
         wrong.append("Ongeldige referentie: Factuur voor")
-    _refuse_if(wrong)
+    refuse_if(wrong)
     changed: Row = {**row, **sent}
     if "InvoiceAccount" in sent:
         changed |= {"InvoiceAccountCode": (payer or {}).get("Code"), "InvoiceAccountName": (payer or {}).get("Name")}
@@ -127,7 +81,7 @@ def _contact_fields(sandbox: Sandbox, place: Place, sent: Row, before: Row) -> R
         wrong.append("Ongeldige referentie: Relatie")
     if not row.get("FirstName") and not row.get("LastName"):
         wrong.append("Verplicht: Achternaam")
-    _refuse_if(wrong)
+    refuse_if(wrong)
     names = (row.get("FirstName"), row.get("MiddleName"), row.get("LastName"))
     row["FullName"] = " ".join(str(name) for name in names if name)
     return row
@@ -136,16 +90,14 @@ def _contact_fields(sandbox: Sandbox, place: Place, sent: Row, before: Row) -> R
 def _create_contact(sandbox: Sandbox, request: Request, place: Place) -> Answer:
     resource = RESOURCES[place.endpoint]
     store = sandbox.stores[place.division]
-    sent = _sent_fields(request, resource.entity)
-    contacts = store.rows("contacts")
-    highest = max((hid for row in contacts if isinstance(hid := row.get("HID"), int)), default=0)
+    sent = sent_fields(request, resource.entity)
     before: Row = {
-        "ID": str(uuid4()), "Gender": "O", "HID": highest + 1, "IsMailingExcluded": False, "IsAnonymised": 0,
-        "Language": "NL",
+        "ID": str(uuid4()), "Gender": "O", "HID": store.next_number("contacts"), "IsMailingExcluded": False,
+        "IsAnonymised": 0, "Language": "NL",
         "StartDate": today_in_amsterdam(sandbox.clock()).isoformat(),
     }  # fmt: skip
     row = _contact_fields(sandbox, place, sent, before)
-    first = not any(other["Account"] == row["Account"] for other in contacts)
+    first = not store.found("contacts", str(row["Account"]))
     made = sandbox.write(place.division, "contacts", row)
     if first:  # the first contact of an account becomes its main contact [live]
         account = store.get("accounts", str(row["Account"]))
@@ -161,7 +113,7 @@ def _create_contact(sandbox: Sandbox, request: Request, place: Place) -> Answer:
 
 
 def _change_contact(sandbox: Sandbox, request: Request, place: Place, row: Row) -> None:
-    sent = _sent_fields(request, RESOURCES[place.endpoint].entity)
+    sent = sent_fields(request, RESOURCES[place.endpoint].entity)
     sandbox.write(place.division, "contacts", _contact_fields(sandbox, place, sent, row))
 
 
@@ -172,3 +124,11 @@ def _delete_contact(sandbox: Sandbox, place: Place, row: Row) -> None:
     account = store.get("accounts", str(row["Account"]))
     if account is not None and account.get("MainContact") == row["ID"]:
         sandbox.write(place.division, "accounts", {**account, "MainContact": None})
+
+
+_CREATES = {
+    "crm/Contacts": _create_contact,
+    "documents/Documents": create_document,
+    "documents/DocumentAttachments": create_attachment,
+    "salesinvoice/PrintedSalesInvoices": print_invoice,
+}

@@ -31,7 +31,8 @@ def around(claimed: Claimed, *, from_address: str) -> EmailMessage:
     Raises:
         DeliveryRefused: An address, or something that goes into a header, cannot stand in a mail.
     """
-    headers = (claimed.subject, claimed.message_id, claimed.invoice_id, *(file.name for file in claimed.attachments))
+    invoice_id = claimed.invoice_id or ""
+    headers = (claimed.subject, claimed.message_id, invoice_id, *(file.name for file in claimed.attachments))
     if any(unicodedata.category(character) in _UNFIT for text in headers for character in text):
         raise DeliveryRefused(
             "a line break or control character in the subject, an id or a file name",
@@ -48,7 +49,8 @@ def around(claimed: Claimed, *, from_address: str) -> EmailMessage:
     message["Subject"] = _literal(claimed.subject)
     message["Date"] = format_datetime(claimed.first_due_at.astimezone(UTC))
     message["Message-ID"] = f"<{message_id}>"
-    message["X-Connector-Invoice"] = _literal(claimed.invoice_id)
+    if claimed.invoice_id is not None:
+        message["X-Connector-Invoice"] = _literal(invoice_id)
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(claimed.text, cte="quoted-printable")
     for file in claimed.attachments:

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
 
-from sqlalchemy import case, delete, select, update
+from sqlalchemy import case, delete, select
 from sqlmodel import Session
 
 from connector.storage.tables import ConnectionRow, columns_for, insert_into, storable, table_of
@@ -42,6 +42,12 @@ class Connection:
     token_issued_at: datetime | None
     token_expires_at: datetime | None
     refresh_issued_at: datetime | None
+    retry_at: datetime | None
+    """No renewal is asked for before it; None: when one is due."""
+    trouble: str | None
+    """A fixed word: why the last renewal brought nothing."""
+    fence: str
+    """Names the chain of tokens of its last consent beside the key file (`fences`); no other chain ever has it."""
     created_at: datetime
 
 
@@ -57,6 +63,8 @@ def add_or_find(
         **key,
         user_name=storable(user_name),
         version=0,
+        failed_renewals=0,
+        fence="",
         state=ConnectionState.ACTIVE.value,
         state_since=now,
         created_at=now,
@@ -89,19 +97,6 @@ def holds_tokens(session: Session) -> bool:
     """Whether any connection has sealed tokens, which only the key they were sealed with opens."""
     sealed = select(CONNECTIONS.c.id).where(CONNECTIONS.c.sealed_tokens.is_not(None)).limit(1)
     return session.connection().execute(sealed).one_or_none() is not None
-
-
-def set_state(
-    session: Session,
-    connection_id: ConnectionId,
-    state: ConnectionState,
-    *,
-    cause: str | None = None,
-    now: datetime,
-) -> None:
-    """Set whether it works by itself; `cause` is a fixed word for why not."""
-    statement = update(CONNECTIONS).where(CONNECTIONS.c.id == connection_id)
-    session.connection().execute(statement.values(cause=cause, **state_values(state, now)))
 
 
 def state_values(state: ConnectionState, now: datetime) -> dict[str, Any]:

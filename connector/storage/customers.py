@@ -19,6 +19,7 @@ from connector.storage.tables import (
     insert_into,
     save_newest,
     table_of,
+    unseen_ids,
 )
 
 CUSTOMERS = table_of(CustomerRow)
@@ -42,6 +43,11 @@ def note_customer(session: Session, customer: Customer) -> None:
 def delete_customers(session: Session, division: Division, ids: Sequence[str]) -> int:
     """Forget customers by the ids that Exact deleted; returns how many were there."""
     return delete_ids(session, CUSTOMERS, division, ids)
+
+
+def forget_unseen_customers(session: Session, division: Division) -> int:
+    """Forget the customers that a whole reading did not see again; returns how many."""
+    return delete_customers(session, division, unseen_ids(session, CUSTOMERS, division))
 
 
 def all_customers(session: Session, division: Division) -> tuple[Customer, ...]:
@@ -80,6 +86,11 @@ def note_contact(session: Session, contact: Contact) -> None:
 def delete_contacts(session: Session, division: Division, ids: Sequence[str]) -> int:
     """Forget contacts by the ids that Exact deleted; returns how many were there."""
     return delete_ids(session, CONTACTS, division, ids)
+
+
+def forget_unseen_contacts(session: Session, division: Division) -> int:
+    """Forget the contacts that a whole reading did not see again; returns how many."""
+    return delete_contacts(session, division, unseen_ids(session, CONTACTS, division))
 
 
 def all_contacts(session: Session, division: Division) -> tuple[Contact, ...]:

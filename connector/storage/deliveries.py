@@ -64,7 +64,7 @@ COLUMNS = columns_for(DELIVERIES, StoredDelivery)
 def add(
     session: Session,
     *,
-    invoice_id: str,
+    invoice_id: str | None,
     division: Division | None,
     kind: Kind,
     cause: str = "",
@@ -82,19 +82,15 @@ def add(
     The Message-ID is made from what makes the delivery the only one of its kind: the same at every attempt.
 
     Args:
-        cause: For a notice, what it is about: one notice per invoice and cause.
+        invoice_id: None for a notice that is about no invoice.
+        cause: For a notice, what it is about: one notice per invoice and cause; without an invoice one per cause.
         message_domain: Right-hand side of the Message-ID: the domain that the mail is from.
     """
-    key = {
-        "invoice_id": invoice_id,
-        "kind": kind.value,
-        "channel": channel,
-        "address": storable(address),
-        "cause": cause,
-    }
-    digest = sha256("\n".join(key.values()).encode()).hexdigest()[:32]
+    key = {"kind": kind.value, "channel": channel, "address": storable(address), "cause": cause}
+    digest = sha256("\n".join([invoice_id or "", *key.values()]).encode()).hexdigest()[:32]
     statement = insert_into(session, DELIVERIES).values(
         **key,
+        invoice_id=invoice_id,
         division=division,
         name=storable(name),
         language=language,
@@ -107,7 +103,11 @@ def add(
         message_id=f"<{digest}@{message_domain}>",
         updated_at=now,
     )
-    added = statement.on_conflict_do_nothing(index_elements=list(key)).returning(DELIVERIES.c.id)
+    if invoice_id is None:
+        once = statement.on_conflict_do_nothing(index_elements=list(key), index_where=DELIVERIES.c.invoice_id.is_(None))
+    else:
+        once = statement.on_conflict_do_nothing(index_elements=["invoice_id", *key])
+    added = once.returning(DELIVERIES.c.id)
     found = session.connection().execute(added).scalar_one_or_none()
     return None if found is None else DeliveryId(found)
 
@@ -222,7 +222,7 @@ def recover_stalled(
     )
     due_again = connection.execute(due).rowcount
     invoices = connection.execute(uncertain).scalars()
-    return Recovered(due_again=due_again, uncertain=tuple(sorted(set(invoices))))
+    return Recovered(due_again=due_again, uncertain=tuple(sorted({one for one in invoices if one is not None})))
 
 
 def of_invoice(session: Session, invoice_id: str) -> tuple[StoredDelivery, ...]:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, case, or_, select, union, update
+from sqlalchemy import ColumnElement, Select, Table, and_, case, null, or_, select, union, update
 from sqlalchemy.sql.base import ColumnCollection
 from sqlmodel import Session
 
@@ -17,6 +17,7 @@ from connector.storage.tables import (
     delete_ids,
     save_newest,
     table_of,
+    unseen_ids,
 )
 
 SALES_INVOICE_TYPE = 10
@@ -24,6 +25,16 @@ SALES_INVOICE_TYPE = 10
 
 DOCUMENTS = table_of(DocumentRow)
 ATTACHMENTS = table_of(AttachmentRow)
+
+_INVOICE_OF = (
+    HEADERS.c.id == DOCUMENTS.c.invoice_id,
+    and_(
+        DOCUMENTS.c.invoice_id.is_(None),
+        DOCUMENTS.c.type == SALES_INVOICE_TYPE,
+        HEADERS.c.number == DOCUMENTS.c.invoice_number,
+    ),
+)
+"""How a document finds its invoice: two questions that each have an index; one with OR has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +49,7 @@ class Document:
     """FinancialTransactionEntryID, which for sales invoices is the InvoiceID."""
     invoice_number: int | None
     date: date | None
+    modified_at: datetime | None = None
     timestamp: int
 
 
@@ -61,8 +73,9 @@ ATTACHMENT_COLUMNS = columns_for(ATTACHMENTS, Attachment)
 
 
 def save_documents(session: Session, division: int, documents: Sequence[Document]) -> int:
-    """Store documents; returns how many are new or changed."""
-    return save_newest(session, DOCUMENTS, [{"division": division, **asdict(each)} for each in documents])
+    """Store documents; returns how many are new or changed. Of a changed one the files are to be listed anew."""
+    rows = [{"division": division, **asdict(each)} for each in documents]
+    return save_newest(session, DOCUMENTS, rows, besides=lambda stored, new: {"listed_at": null()})
 
 
 def save_attachments(session: Session, division: int, attachments: Sequence[Attachment]) -> int:
@@ -93,6 +106,36 @@ def delete_attachments(session: Session, division: int, ids: Sequence[str]) -> i
     return delete_ids(session, ATTACHMENTS, division, ids)
 
 
+def forget_unseen_documents(session: Session, division: int) -> int:
+    """Forget the documents that a whole reading did not see again, with their attachments; returns how many."""
+    return delete_documents(session, division, unseen_ids(session, DOCUMENTS, division))
+
+
+def forget_unseen_attachments(session: Session, division: int) -> int:
+    """Forget the attachments that a whole reading did not see again; returns how many."""
+    return delete_attachments(session, division, unseen_ids(session, ATTACHMENTS, division))
+
+
+def unlisted(session: Session, division: int, since: date) -> tuple[str, ...]:
+    """The documents of finished invoices dated on or after `since` whose files were not listed since they changed."""
+    d, i = DOCUMENTS.c, HEADERS.c
+    wanted = select(d.id, d.timestamp).where(
+        d.division == division,
+        d.listed_at.is_(None),
+        i.division == division,
+        i.status == FINISHED,
+        i.invoice_date >= since,
+    )
+    found = union(*(wanted.join(HEADERS, same) for same in _INVOICE_OF)).subquery()
+    return tuple(session.connection().execute(select(found.c.id).order_by(found.c.timestamp, found.c.id)).scalars())
+
+
+def mark_listed(session: Session, division: int, ids: Sequence[str], *, now: datetime) -> None:
+    """Say that the files of these documents were asked for one document at a time."""
+    d = DOCUMENTS.c
+    session.connection().execute(update(DOCUMENTS).where(d.division == division, d.id.in_(ids)).values(listed_at=now))
+
+
 def attachments_of_invoice(
     session: Session, division: int, invoice_id: str, number: int | None
 ) -> tuple[Attachment, ...]:
@@ -117,17 +160,13 @@ def unfetched(
     Args:
         now: Leaves out those that were refused and are not to be tried before later; None: all.
     """
-    d, a, i = DOCUMENTS.c, ATTACHMENTS.c, HEADERS.c
+    a, i = ATTACHMENTS.c, HEADERS.c
     wanted = _attachments(division).where(
         a.sha256.is_(None), i.division == division, i.status == FINISHED, i.invoice_date >= since
     )
     if now is not None:
         wanted = wanted.where(or_(a.retry_at.is_(None), a.retry_at <= now))
-    # Two questions that each have an index; one with OR has none.
-    by_id = wanted.join(HEADERS, i.id == d.invoice_id)
-    same_number = and_(d.invoice_id.is_(None), d.type == SALES_INVOICE_TYPE, i.number == d.invoice_number)
-    by_number = wanted.join(HEADERS, same_number)
-    found = union(by_id, by_number).subquery()
+    found = union(*(wanted.join(HEADERS, same) for same in _INVOICE_OF)).subquery()
     statement = select(found).order_by(found.c.timestamp, found.c.id).limit(limit)
     return tuple(Attachment(**row._asdict()) for row in session.connection().execute(statement))
 

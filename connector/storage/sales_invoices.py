@@ -3,23 +3,25 @@
 A taken invoice has become a received invoice (`invoices`); what it says is read from its rows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, exists, func, select, update
 from sqlmodel import Session
 
 from connector.customer import CustomerId
 from connector.storage.tables import (
+    ReceivedInvoiceRow,
     SalesInvoiceRow,
     SalesInvoiceRowRow,
     columns_for,
     delete_ids,
     save_newest,
     table_of,
+    unseen_ids,
 )
 
 FINISHED = 50
@@ -29,6 +31,9 @@ OPEN = 20
 
 ROWS = table_of(SalesInvoiceRowRow)
 HEADERS = table_of(SalesInvoiceRow)
+RECEIVED = table_of(ReceivedInvoiceRow)
+HEADER_LINE = 0
+"""The LineNumber of a header in the stream. Source: exact-online-api.md 4.9 [docs]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +104,49 @@ def delete_invoices(session: Session, division: int, ids: Sequence[str]) -> int:
     return delete_ids(session, HEADERS, division, ids)
 
 
+def modified_of(session: Session, division: int, ids: Collection[str]) -> dict[str, datetime | None]:
+    """When the headers that are here of these invoices were last changed in Exact."""
+    statement = select(HEADERS.c.id, HEADERS.c.modified_at).where(HEADERS.c.division == division)
+    rows = session.connection().execute(statement.where(HEADERS.c.id.in_(ids)))
+    return {row.id: row.modified_at for row in rows}
+
+
+def forget_old_lines(session: Session, division: int, *, since: int) -> int:
+    """Forget the lines that a changed invoice has no more; returns how many.
+
+    A change of an invoice gives its header and all its lines new row versions (exact-online-api.md 4.9 [docs]). So once
+    everything after `since` was read, the older lines of an invoice with a newer header are gone. Where only the header
+    is newer they stay: an invoice without any line is likelier a reading that we do not understand.
+    """
+    c = ROWS.c
+    changed = select(c.invoice_id).where(c.division == division, c.timestamp > since)
+    gone = delete(ROWS).where(
+        c.division == division,
+        c.line_number != HEADER_LINE,
+        c.timestamp <= since,
+        c.invoice_id.in_(changed.where(c.line_number == HEADER_LINE)),
+        c.invoice_id.in_(changed.where(c.line_number != HEADER_LINE)),
+    )
+    return session.connection().execute(gone).rowcount
+
+
+def forget_unseen(session: Session, division: int) -> int:
+    """Forget the invoices and lines that a whole reading did not see again; returns how many invoices."""
+    gone = delete_invoices(session, division, unseen_ids(session, HEADERS, division))
+    delete_ids(session, ROWS, division, unseen_ids(session, ROWS, division))
+    return gone
+
+
 def to_take(session: Session, division: int, limit: int) -> tuple[SalesInvoice, ...]:
-    """Finished, numbered invoices that were not taken yet, the oldest first."""
-    c = HEADERS.c
+    """Finished, numbered invoices that were not taken yet, the oldest first.
+
+    One whose header was forgotten and came back was taken all the same: it is among the received ones.
+    """
+    c, received = HEADERS.c, RECEIVED.c
+    was_taken = exists().where(received.division == division, received.exact_id == c.id)
     statement = (
         select(*HEADER_COLUMNS)
-        .where(c.division == division, c.taken_at.is_(None), c.status == FINISHED, c.number.is_not(None))
+        .where(c.division == division, c.taken_at.is_(None), c.status == FINISHED, c.number.is_not(None), ~was_taken)
         .order_by(c.invoice_date, c.number, c.id)
         .limit(limit)
     )
@@ -148,4 +190,10 @@ def count_finished_and_open(session: Session, division: int, since: date) -> tup
 def count(session: Session, division: int) -> int:
     """How many sales invoices a division has."""
     statement = select(func.count()).where(HEADERS.c.division == division)
+    return int(session.connection().execute(statement).scalar_one())
+
+
+def count_rows(session: Session, division: int) -> int:
+    """How many rows, headers and lines, the sales invoices of a division have."""
+    statement = select(func.count()).where(ROWS.c.division == division)
     return int(session.connection().execute(statement).scalar_one())

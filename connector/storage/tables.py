@@ -29,7 +29,9 @@ from sqlalchemy import (
     delete,
     func,
     or_,
+    select,
     text,
+    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
@@ -113,18 +115,17 @@ def save_newest(
     *,
     besides: Callable[[Table, ColumnCollection[str, Any]], Mapping[str, ColumnElement[Any]]] | None = None,
 ) -> int:
-    """Insert rows or update those that are there, keyed by primary key, the newest `timestamp` winning.
+    """Insert rows or update those that are there, keyed by division and id, the newest `timestamp` winning.
 
-    Columns that the rows do not name keep their value.
+    Columns that the rows do not name keep their value. A negative timestamp (`cursors.restart`) gives way to any.
 
     Args:
-        rows: All with the same keys; a list of dicts is the driver's fast path.
-        besides: Given the table and the incoming row, what else an update sets.
+        rows: All with the same keys; a list of dicts is the driver's fast path. Of a repeated key the newest counts,
+            and among equals the last.
+        besides: Given the table and the incoming row, what else an update of a row that differs sets.
 
     Returns:
-        How many rows are new or differ from what was there; a page seen twice gives 0.
-
-    A negative timestamp (`cursors.reset`) gives way to any; the same row with the same number changes nothing.
+        How many rows are new or say something else than what was there; a page seen twice gives 0.
     """
     if not rows:
         return 0
@@ -134,19 +135,49 @@ def save_newest(
     changes: dict[str, ColumnElement[Any]] = {name: new[name] for name in names}
     if besides is not None:
         changes.update(besides(table, new))
-    update = statement.on_conflict_do_update(
+    update_changed = statement.on_conflict_do_update(
         index_elements=[column.name for column in table.primary_key],
         set_=changes,
         where=and_(
             new["timestamp"] >= table.c["timestamp"],
-            or_(
-                func.abs(table.c["timestamp"]) != new["timestamp"],
-                *(table.c[name].is_distinct_from(new[name]) for name in names if name != "timestamp"),
-            ),
+            or_(*(table.c[name].is_distinct_from(new[name]) for name in names if name != "timestamp")),
         ),
     )
-    result = session.connection().execute(update, list(rows), execution_options={"preserve_rowcount": True})
+    connection = session.connection()
+    result = connection.execute(update_changed, list(rows), execution_options={"preserve_rowcount": True})
+    c = table.c
+    stamp = update(table).where(
+        c.division == bindparam("of"), c.id == bindparam("key"), c.timestamp < bindparam("seen")
+    )
+    seen = [{"of": row["division"], "key": row["id"], "seen": row["timestamp"]} for row in rows]
+    connection.execute(stamp.values(timestamp=bindparam("seen")), seen)
     return result.rowcount
+
+
+def count_unseen(session: Session, table: Table, division: int) -> int:
+    """How many rows of a division were not seen again since `cursors.restart`: their timestamps are negative."""
+    statement = select(func.count()).where(table.c.division == division, table.c.timestamp < 0)
+    return int(session.connection().execute(statement).scalar_one())
+
+
+def unseen_ids(session: Session, table: Table, division: int) -> list[str]:
+    """Which rows of a division those are."""
+    statement = select(table.c.id).where(table.c.division == division, table.c.timestamp < 0)
+    return list(session.connection().execute(statement).scalars())
+
+
+def newest(session: Session, table: Table, division: int) -> tuple[str, int] | None:
+    """The row of a division with the highest timestamp, as (id, timestamp); None when none has one."""
+    statement = select(table.c.id, table.c.timestamp).where(table.c.division == division, table.c.timestamp > 0)
+    row = session.connection().execute(statement.order_by(table.c.timestamp.desc()).limit(1)).one_or_none()
+    return None if row is None else (row.id, row.timestamp)
+
+
+def is_stored(session: Session, table: Table, division: int, key: str, timestamp: int) -> bool:
+    """Whether a row is there with just this timestamp."""
+    c = table.c
+    found = select(c.id).where(c.division == division, c.id == key, c.timestamp == timestamp)
+    return session.connection().execute(found).one_or_none() is not None
 
 
 def delete_ids(session: Session, table: Table, division: int, ids: Sequence[str], *, by: str = "id") -> int:
@@ -175,6 +206,11 @@ class ConnectionRow(Row, table=True):
     token_issued_at: datetime | None = None
     token_expires_at: datetime | None = None
     refresh_issued_at: datetime | None = None
+    renewal_begun_at: datetime | None = None
+    failed_renewals: int = 0
+    retry_at: datetime | None = None
+    trouble: str | None = None
+    fence: str
     state: str = "active"
     state_since: datetime
     cause: str | None = None
@@ -218,7 +254,14 @@ class CursorRow(Row, table=True):
     stream: str = Field(primary_key=True)
     timestamp: int = Field(sa_type=BigInteger)
     caught_up: bool
+    complete_to: int = Field(default=0, sa_type=BigInteger)
     at: datetime
+    comparing: bool = True
+    held: int = 0
+    kept: int = 0
+    compared_at: datetime | None = None
+    refused_at: datetime | None = None
+    modified_at: datetime | None = None
 
 
 class CustomerRow(Row, table=True):
@@ -334,7 +377,9 @@ class DocumentRow(Row, table=True):
     invoice_id: str | None
     invoice_number: int | None
     date: date | None
+    modified_at: datetime | None = None
     timestamp: int = Field(sa_type=BigInteger)
+    listed_at: datetime | None = None
 
 
 class AttachmentRow(Row, table=True):
@@ -456,12 +501,22 @@ class DeliveryRow(Row, table=True):
     __tablename__ = "delivery"
     __table_args__ = (
         UniqueConstraint("invoice_id", "kind", "channel", "address", "cause"),
+        Index(
+            "uq_delivery_without_invoice",
+            "kind",
+            "channel",
+            "address",
+            "cause",
+            unique=True,
+            sqlite_where=text("invoice_id IS NULL"),
+            postgresql_where=text("invoice_id IS NULL"),
+        ),
         UniqueConstraint("message_id"),
         Index(None, "state", "due_at"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
-    invoice_id: str = Field(foreign_key="received_invoice.id")
+    invoice_id: str | None = Field(default=None, foreign_key="received_invoice.id")
     division: int | None = Field(default=None, sa_type=BigInteger, index=True)
     kind: str
     cause: str = ""

@@ -3,11 +3,12 @@
 The order is the caller's (exact-online-api.md 1.6): take the lease, commit; call; store the pair, commit; use.
 """
 
+import uuid
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlmodel import Session
 
 from connector.errors import NothingFound, Superseded
@@ -36,6 +37,24 @@ class StoredTokens:
     lease_until: datetime | None
     state: ConnectionState
     cause: str | None
+    """Why it is lost; while it is not: what the last refusal is suspected to mean."""
+    fence: str
+    renewal_begun_at: datetime | None
+    """Since when a renewal of this pair is without an answer: Exact may have used it up."""
+    failed_renewals: int
+    """In a row, since the pair was stored."""
+    retry_at: datetime | None
+    """Nobody asks for a renewal before it."""
+    trouble: str | None
+
+
+NOTHING_UNDER_WAY: dict[str, Any] = {
+    "lease_by": None, "lease_until": None, "renewal_begun_at": None, "failed_renewals": 0, "retry_at": None,
+    "trouble": None,
+}  # fmt: skip
+STATE_OF_RENEWAL = (
+    "version", "lease_by", "lease_until", "fence", "renewal_begun_at", "failed_renewals", "retry_at", "trouble",
+)  # fmt: skip
 
 
 def read(session: Session, vault: Vault, connection_id: ConnectionId) -> StoredTokens:
@@ -46,17 +65,15 @@ def read(session: Session, vault: Vault, connection_id: ConnectionId) -> StoredT
         MissingSecret: The pair was sealed with another key.
     """
     c = CONNECTIONS.c
-    names = (c.sealed_tokens, c.version, c.lease_by, c.lease_until, c.state, c.cause)
-    row = session.connection().execute(select(*names).where(c.id == connection_id)).one_or_none()
+    names = (*STATE_OF_RENEWAL, "sealed_tokens", "state", "cause")
+    row = session.connection().execute(select(*(c[name] for name in names)).where(c.id == connection_id)).one_or_none()
     if row is None:
         raise NothingFound(f"there is no connection {connection_id}", hint="connector connect")
     return StoredTokens(
         pair=None if row.sealed_tokens is None else _opened(vault, connection_id, row.sealed_tokens),
-        version=row.version,
-        lease_by=row.lease_by,
-        lease_until=row.lease_until,
         state=ConnectionState(row.state),
         cause=row.cause,
+        **{name: row._mapping[name] for name in STATE_OF_RENEWAL},
     )
 
 
@@ -65,13 +82,17 @@ def take_lease(
 ) -> bool:
     """Become the one who renews, if nobody else is and the pair is still the one that was seen as `version`.
 
-    `owner` names one attempt, not one process: two threads with one name would both believe it theirs.
+    That a renewal was begun stays known until a pair is stored, or `postpone` says how it ended: who dies in between
+    leaves it behind.
+
+    Args:
+        owner: Names one attempt, not one process: two threads with one name would both believe it theirs.
     """
     c = CONNECTIONS.c
     statement = (
         update(CONNECTIONS)
         .where(c.id == connection_id, c.version == version, or_(c.lease_by.is_(None), c.lease_until <= now))
-        .values(lease_by=owner, lease_until=until)
+        .values(lease_by=owner, lease_until=until, renewal_begun_at=func.coalesce(c.renewal_begun_at, now))
     )
     return session.connection().execute(statement).rowcount == 1
 
@@ -81,31 +102,35 @@ def store_pair(
     vault: Vault,
     connection_id: ConnectionId,
     *,
-    owner: str,
     version: int,
     pair: TokenPair,
     now: datetime,
 ) -> int:
-    """Keep a renewed pair and release the lease. Returns the new fencing number.
+    """Keep a renewed pair, whoever holds the lease now: a chain has one newest pair. Returns the new fencing number.
+
+    Args:
+        version: Of the pair that was exchanged for this one.
 
     Raises:
-        Superseded: The lease is no longer ours, or somebody stored another pair meanwhile. Nothing was kept.
+        Superseded: Somebody stored another pair meanwhile. Nothing was kept.
     """
     c = CONNECTIONS.c
     statement = (
         update(CONNECTIONS)
-        .where(c.id == connection_id, c.version == version, c.lease_by == owner)
+        .where(c.id == connection_id, c.version == version)
         .values(_pair_values(vault, connection_id, pair, now))
         .returning(c.version)
     )
     stored = session.connection().execute(statement).scalar_one_or_none()
     if stored is None:
-        raise Superseded(f"another process took over the tokens of connection {connection_id}")
+        raise Superseded(f"connection {connection_id} was connected again meanwhile")
     return int(stored)
 
 
 def accept_pair(session: Session, vault: Vault, connection_id: ConnectionId, *, pair: TokenPair, now: datetime) -> int:
     """Keep the first pair of a new consent, whatever was there; a renewal that is under way loses its lease.
+
+    A new chain begins, with a fence of its own: also in a restored database.
 
     Returns the new fencing number.
 
@@ -115,7 +140,7 @@ def accept_pair(session: Session, vault: Vault, connection_id: ConnectionId, *, 
     statement = (
         update(CONNECTIONS)
         .where(CONNECTIONS.c.id == connection_id)
-        .values(_pair_values(vault, connection_id, pair, now))
+        .values({**_pair_values(vault, connection_id, pair, now), "fence": uuid.uuid4().hex})
         .returning(CONNECTIONS.c.version)
     )
     stored = session.connection().execute(statement).scalar_one_or_none()
@@ -125,17 +150,48 @@ def accept_pair(session: Session, vault: Vault, connection_id: ConnectionId, *, 
 
 
 def release_lease(session: Session, connection_id: ConnectionId, *, owner: str) -> None:
-    """Give the lease back without a new pair; nothing happens when it is no longer ours."""
+    """Take the lease from a holder that died; nothing happens when it is no longer theirs."""
     c = CONNECTIONS.c
     statement = update(CONNECTIONS).where(c.id == connection_id, c.lease_by == owner)
     session.connection().execute(statement.values(lease_by=None, lease_until=None))
 
 
-def suspect(session: Session, connection_id: ConnectionId, *, owner: str, cause: str) -> None:
-    """Remember what a refused renewal may mean, while the connection goes on; a stored pair clears it."""
+def postpone(
+    session: Session,
+    connection_id: ConnectionId,
+    *,
+    owner: str,
+    version: int,
+    until: datetime,
+    failed_renewals: int,
+    trouble: str,
+    cause: str | None,
+    renewal_begun_at: datetime | None,
+) -> None:
+    """Say that a renewal brought no pair and when the next one may be tried; gives the lease back.
+
+    Nothing happens when another pair is stored by now, or another process has the lease.
+
+    Args:
+        trouble: Why, a fixed word.
+        cause: What it is suspected to mean; the next pair clears it.
+        renewal_begun_at: None when Exact has said no, so that the pair is certainly not used up.
+    """
     c = CONNECTIONS.c
-    statement = update(CONNECTIONS).where(c.id == connection_id, c.lease_by == owner)
-    session.connection().execute(statement.values(cause=cause))
+    ours = update(CONNECTIONS).where(
+        c.id == connection_id, c.version == version, or_(c.lease_by == owner, c.lease_by.is_(None))
+    )
+    session.connection().execute(
+        ours.values(
+            lease_by=None,
+            lease_until=None,
+            retry_at=until,
+            failed_renewals=failed_renewals,
+            trouble=trouble,
+            cause=cause,
+            renewal_begun_at=renewal_begun_at,
+        )
+    )
 
 
 def mark_lost(session: Session, connection_id: ConnectionId, cause: str, *, now: datetime) -> None:
@@ -143,7 +199,9 @@ def mark_lost(session: Session, connection_id: ConnectionId, cause: str, *, now:
     statement = update(CONNECTIONS).where(CONNECTIONS.c.id == connection_id)
     session.connection().execute(
         statement.values(
-            cause=cause, lease_by=None, lease_until=None, **state_values(ConnectionState.NEEDS_PERSON, now)
+            cause=cause,
+            **NOTHING_UNDER_WAY,
+            **state_values(ConnectionState.NEEDS_PERSON, now),
         )
     )
 
@@ -157,8 +215,7 @@ def _pair_values(vault: Vault, connection_id: ConnectionId, pair: TokenPair, now
     return {
         "sealed_tokens": sealed,
         "version": CONNECTIONS.c.version + 1,
-        "lease_by": None,
-        "lease_until": None,
+        **NOTHING_UNDER_WAY,
         "token_issued_at": pair.issued_at,
         "token_expires_at": pair.issued_at + timedelta(seconds=pair.expires_in),
         "refresh_issued_at": pair.issued_at,

@@ -18,6 +18,7 @@ from connector.storage.invoices import InvoiceState
 from connector.usecases.handling import Handling
 from connector.usecases.ownership import is_gone, new_owner
 from connector.usecases.route_invoice import notify_sender
+from connector.usecases.warn_of_connections import warn_of_connections
 
 log = structlog.get_logger()
 
@@ -55,6 +56,7 @@ def deliver_due(
     report = DeliveryReport()
     if handling.deliver == "none":
         return report
+    warn_of_connections(database, handling, now=clock())
     sent = 0
     while not stop():
         outcome = deliver_next(database, channels, handling, clock=clock, report=report)
@@ -115,7 +117,7 @@ def _record(
     for attempt in stamina.retry_context(on=Busy, timeout=RECORD_WITHIN, attempts=None):
         with attempt, database.transaction() as session:
             deliveries.record(session, claimed.id, owner=owner, outcome=outcome, now=clock())
-            if claimed.kind is Kind.INVOICE:
+            if claimed.kind is Kind.INVOICE and claimed.invoice_id is not None:
                 settle_invoice(session, claimed.invoice_id, handling, now=clock())
 
 

@@ -27,6 +27,11 @@ class Handling:
     language: str = "nl"
     """Of notices to the sender."""
 
+    @property
+    def message_domain(self) -> str:
+        """The right-hand side of every Message-ID: the domain that the mails are from."""
+        return self.from_address.rpartition("@")[2] or "connector.invalid"
+
     def start_of(self, division: PinnedDivision | None) -> date | None:
         """The first day whose invoices are sent; None for a seller that is no connected division."""
         if division is None:
@@ -46,7 +51,7 @@ class Handling:
         )
 
     def told(self, division: PinnedDivision | None) -> tuple[str, ...]:
-        """Who hears of trouble with an invoice of this seller: nobody when it is no connected division."""
+        """Who hears of trouble with this division or its invoices: nobody when it is no connected one."""
         if division is None or self.deliver == "none":
             return ()
         return self.notify or ((division.email,) if division.email else ())

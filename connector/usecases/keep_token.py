@@ -4,22 +4,27 @@ The lease is a row; whoever holds it calls Exact with no transaction open, commi
 anyone use it. Source of the rules: exact-online-api.md 1.4-1.6, design.md section 3.
 """
 
+import signal
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from functools import partial
 
 import structlog
+from sqlmodel import Session
 
+from connector import texts
 from connector.errors import AuthorizationLost, ConnectorError, ExactUnavailable, Superseded
 from connector.exact import protocol
 from connector.exact.oauth import ExactOAuth
-from connector.storage import tokens
+from connector.storage import connections, tokens
 from connector.storage.connections import ConnectionId, ConnectionState
 from connector.storage.database import Database
+from connector.storage.fences import Fences
 from connector.storage.vault import Vault
 from connector.usecases.ownership import is_gone, new_owner
 
@@ -27,8 +32,28 @@ log = structlog.get_logger()
 
 LEASE = timedelta(seconds=180)
 """Longer than a token call may take in total (120 s), so that a slow answer still finds its lease."""
+STORE_WITHIN = timedelta(hours=1)
+"""How long a new pair is held for a database that does not take it: there is no other copy."""
 POLL_SECONDS = 0.25
-CONNECT_AGAIN = "connect the division again: connector connect; its cursors and history stay"
+RENEW_AFTER = timedelta(days=7)
+"""A connection without use is renewed so often. Source: exact-online-api.md 1.6 [clients]."""
+LOST_IN_FLIGHT = "lost_in_flight"
+RESTORED = "restored"
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+PAUSES = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
+"""Between renewals that bring nothing, the last one from then on. Source: exact-online-api.md 1.6 [one: Chef]."""
+SHORT_PAUSE = timedelta(minutes=1)
+"""When the token service is not to blame: it was not reached, or it says that the token we hold is good."""
+
+
+class Trouble(StrEnum):
+    """Why a renewal brought nothing, as it is stored."""
+
+    TOO_EARLY = "too_early"
+    UNREACHABLE = "unreachable"
+    NO_ANSWER = "no_answer"
+    """Also one that says nothing of the tokens: a fault of a gateway, an empty body."""
+    REFUSED = "refused"
 
 
 class NoTokenNow(ExactUnavailable):
@@ -45,6 +70,7 @@ class TokenKeeper:
         oauth: ExactOAuth,
         connection: ConnectionId,
         *,
+        fences: Fences,
         clock: Callable[[], datetime],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -52,6 +78,8 @@ class TokenKeeper:
         self._vault = vault
         self._oauth = oauth
         self._connection = connection
+        self._fences = fences
+        self._fenced = 1  # the first pair of a consent needs no fence: no older copy knows this chain
         self._clock = clock
         self._sleep = sleep
 
@@ -69,13 +97,17 @@ class TokenKeeper:
         while True:
             stored = self._read()
             if stored.pair is None or stored.state is not ConnectionState.ACTIVE:
-                cause = stored.cause or "no_tokens"
-                raise AuthorizationLost(f"the connection with Exact is lost ({cause})", cause=cause, hint=CONNECT_AGAIN)
+                raise _lost(stored.cause or "no_tokens")
+            self._fence(stored.fence, stored.version)
             age = protocol.refresh_due(stored.pair.issued_at, stored.pair.expires_in, self._clock())
             usable = stored.pair.access_token != rejected
-            doubted = stored.cause is not None  # asking again at once would only confirm a hiccup
-            if usable and (age is protocol.TokenAge.FRESH or (age is protocol.TokenAge.RENEW and doubted)):
+            if usable and age is protocol.TokenAge.FRESH:
                 return stored.pair.access_token
+            retry_at = _paused_until(stored, self._clock())
+            if retry_at is not None:
+                if usable and (age is protocol.TokenAge.RENEW or stored.trouble == Trouble.TOO_EARLY):
+                    return stored.pair.access_token
+                raise _not_now(stored.trouble or "", retry_at)
             owner = new_owner()
             if self._take_lease(stored, owner):
                 renewed = _undisturbed(partial(self._renew, stored, owner, rejected))
@@ -104,106 +136,217 @@ class TokenKeeper:
             )
 
     def _renew(self, stored: tokens.StoredTokens, owner: str, rejected: str | None) -> str | None:
-        """Exchange the refresh token; the caller holds the lease. None: others stored a pair meanwhile, read it."""
+        """Exchange the refresh token; the caller holds the lease. None: what is stored has changed, read it."""
         assert stored.pair is not None
+        if self._fences.read(stored.fence) > stored.version:
+            self._lose(RESTORED, stored, owner)
+            return None
         answer = self._oauth.refresh(stored.pair.refresh_token)
         if isinstance(answer, protocol.Granted):
-            pair = tokens.TokenPair(
-                access_token=answer.access_token,
-                refresh_token=answer.refresh_token,
-                issued_at=self._clock(),
-                expires_in=answer.expires_in,
-            )
-            try:
-                self._store(pair, stored, owner)
-            except Superseded:
-                return None  # somebody connected again during the call: what they hold counts
-            log.info("token.renewed", connection=self._connection, version=stored.version + 1)
-            return pair.access_token
-        if isinstance(answer, protocol.Dead) and answer.needs_repeat and stored.cause != answer.cause:
-            # false ones at night have healed on retry: dead only when the next attempt says the same
-            with self._database.transaction() as session:
-                tokens.suspect(session, self._connection, owner=owner, cause=answer.cause)
-            answer = protocol.Later(reason=answer.cause)
-        if isinstance(answer, protocol.Dead):
-            with self._database.transaction() as session:
-                current = tokens.read(session, self._vault, self._connection)
-                if (current.version, current.lease_by) != (stored.version, owner):
-                    return None  # what is dead is no longer what is stored
-                tokens.mark_lost(session, self._connection, answer.cause, now=self._clock())
-            log.error("token.lost", connection=self._connection, cause=answer.cause)
-            raise AuthorizationLost(
-                f"Exact no longer accepts the connection ({answer.cause})", cause=answer.cause, hint=CONNECT_AGAIN
-            )
-        if answer.refresh_token:
-            # a refusal may bring a new refresh token all the same [one: picqer#559]
-            self._store(replace(stored.pair, refresh_token=answer.refresh_token), stored, owner)
-        with self._database.transaction() as session:
-            tokens.release_lease(session, self._connection, owner=owner)
-        reason = "too_early" if isinstance(answer, protocol.StillValid) else answer.reason
-        log.warning("token.kept", connection=self._connection, reason=reason)
+            return self._keep_granted(answer, stored)
+        if isinstance(answer, protocol.Dead) and (not answer.needs_repeat or stored.cause == answer.cause):
+            self._lose(_cause(answer, stored), stored, owner)
+            return None
+        trouble, pause = what_follows(answer, stored.failed_renewals)
+        retry_at = self._clock() + pause
+        self._postpone(answer, trouble, retry_at, stored, owner)
+        reason = answer.reason if isinstance(answer, protocol.Later) else trouble.value
+        log.warning("token.kept", connection=self._connection, reason=reason, retry_at=retry_at.isoformat())
         age = protocol.refresh_due(stored.pair.issued_at, stored.pair.expires_in, self._clock())
-        alive = isinstance(answer, protocol.StillValid) or age is not protocol.TokenAge.OLD
+        alive = trouble is Trouble.TOO_EARLY or age is not protocol.TokenAge.OLD
         if alive and stored.pair.access_token != rejected:
             return stored.pair.access_token
-        raise NoTokenNow(
-            f"Exact gives no new access token at the moment ({reason})",
-            hint="nothing is lost; try again later",
-            retry_at=self._clock() + timedelta(minutes=5),
+        raise _not_now(trouble, retry_at)
+
+    def _keep_granted(self, answer: protocol.Granted, stored: tokens.StoredTokens) -> str | None:
+        """Commit the new pair before anyone uses it; the lease goes with it."""
+        pair = tokens.TokenPair(
+            access_token=answer.access_token,
+            refresh_token=answer.refresh_token,
+            issued_at=self._clock(),
+            expires_in=answer.expires_in,
         )
+        try:
+            self._commit(partial(self._store, pair, stored.version))
+        except Superseded:
+            return None  # somebody connected again during the call: what they hold counts
+        log.info("token.renewed", connection=self._connection, version=stored.version + 1)
+        self._fence(stored.fence, stored.version + 1)
+        return pair.access_token
 
-    def _store(self, pair: tokens.TokenPair, seen: tokens.StoredTokens, owner: str) -> None:
-        """Commit a pair before anyone uses it; the lease goes with it.
+    def _fence(self, fence: str, version: int) -> None:
+        """Write down beside the key file which pair is stored. Only afterwards: a fence is never ahead by a crash."""
+        if version <= self._fenced:
+            return
+        try:
+            self._fences.raise_to(fence, version)
+        except OSError as error:  # `doctor` says so; the tokens are safe all the same
+            log.warning("token.not_fenced", connection=self._connection, error=type(error).__name__)
+        self._fenced = version
 
-        Exact knows the old pair no more, so a database that is busy or full is tried again until the lease ends.
+    def _store(self, pair: tokens.TokenPair, version: int, session: Session) -> int:
+        return tokens.store_pair(session, self._vault, self._connection, version=version, pair=pair, now=self._clock())
+
+    def _postpone(
+        self,
+        answer: protocol.StillValid | protocol.Later | protocol.Dead,
+        trouble: Trouble,
+        until: datetime,
+        stored: tokens.StoredTokens,
+        owner: str,
+    ) -> None:
+        """Commit that this renewal brought nothing, so that every process keeps to the pause."""
+        assert stored.pair is not None
+        brought = "" if isinstance(answer, protocol.Dead) else answer.refresh_token
+        # a refusal may bring a new refresh token all the same [one: picqer#559]
+        pair = replace(stored.pair, refresh_token=brought) if brought else None
+        unanswered = isinstance(answer, protocol.Later) and answer.lost and pair is None
+
+        def write(session: Session) -> None:
+            version = self._store(pair, stored.version, session) if pair else stored.version
+            tokens.postpone(
+                session,
+                self._connection,
+                owner=owner,
+                version=version,
+                until=until,
+                failed_renewals=stored.failed_renewals + (trouble is not Trouble.UNREACHABLE),
+                trouble=trouble,
+                cause=answer.cause if isinstance(answer, protocol.Dead) else stored.cause,
+                renewal_begun_at=self._clock() if unanswered else None if pair else stored.renewal_begun_at,
+            )
+
+        with suppress(Superseded):
+            self._commit(write)
+
+    def _lose(self, cause: str, stored: tokens.StoredTokens, owner: str) -> None:
+        """Say that only a new consent helps; nothing happens when what is dead is no longer what is stored."""
+        found: list[tokens.StoredTokens] = []
+
+        def write(session: Session) -> None:
+            found.append(tokens.read(session, self._vault, self._connection))
+            if (found[-1].version, found[-1].lease_by) == (stored.version, owner):
+                tokens.mark_lost(session, self._connection, cause, now=self._clock())
+
+        self._commit(write)
+        if (found[-1].version, found[-1].lease_by) == (stored.version, owner):
+            log.error("token.lost", connection=self._connection, cause=cause)
+            raise _lost(cause)
+
+    def _commit(self, write: Callable[[Session], object]) -> None:
+        """Write what Exact answered, which it says once: a database that is busy or full is tried again.
 
         Raises:
             Superseded: Somebody connected again meanwhile.
         """
-        deadline = self._clock() + LEASE
+        deadline = self._clock() + STORE_WITHIN
+        told = False
         while True:
             try:
                 with self._database.transaction() as session:
-                    tokens.store_pair(
-                        session,
-                        self._vault,
-                        self._connection,
-                        owner=owner,
-                        version=seen.version,
-                        pair=pair,
-                        now=self._clock(),
-                    )
+                    write(session)
                 return
             except Superseded:
                 raise
             except ConnectorError as error:
-                log.warning("token.not_stored_yet", connection=self._connection, error=type(error).__name__)
+                if not told:
+                    log.error("token.not_stored_yet", connection=self._connection, error=type(error).__name__)
+                told = True
                 if self._clock() >= deadline:
                     raise
             self._sleep(POLL_SECONDS)
 
 
-def _undisturbed(work: Callable[[], str | None]) -> str | None:
-    """Let `work` come to its end though somebody presses Ctrl-C meanwhile: half a renewal loses the connection.
+def renew_idle(
+    database: Database,
+    keeper_of: Callable[[ConnectionId], TokenKeeper],
+    *,
+    base_url: str,
+    client_id: str,
+    now: datetime,
+) -> list[ConnectorError]:
+    """Renew every connection of this app that nobody has used for a week; Exact ends them after 30 days.
 
-    In a thread of its own, because an interrupt is raised in the main one; it is passed on afterwards.
+    Returns:
+        What kept some of them from it; the others are renewed all the same.
     """
-    outcome: Future[str | None] = Future()
-
-    def run() -> None:
+    with database.reading() as session:
+        known = connections.all(session)
+    errors: list[ConnectorError] = []
+    for connection in known:
+        ours = (connection.base_url, connection.client_id) == (base_url, client_id)
+        if not ours or connection.state is not ConnectionState.ACTIVE:
+            continue
+        if connection.refresh_issued_at is None or now - connection.refresh_issued_at < RENEW_AFTER:
+            continue
         try:
-            outcome.set_result(work())
-        except BaseException as error:  # handed to the waiting thread, whatever it is
-            outcome.set_exception(error)
+            keeper_of(connection.id)()
+        except ConnectorError as error:
+            errors.append(error)
+    return errors
 
-    thread = threading.Thread(target=run, name="token-renewal")
-    thread.start()
-    interrupted: KeyboardInterrupt | None = None
-    while thread.is_alive():
-        try:
-            thread.join()
-        except KeyboardInterrupt as error:
-            interrupted = error
-    if interrupted is not None:
-        raise interrupted
-    return outcome.result()
+
+def what_follows(
+    answer: protocol.StillValid | protocol.Later | protocol.Dead, failed_renewals: int
+) -> tuple[Trouble, timedelta]:
+    """Say why a renewal brought nothing and how long nobody tries again; pure.
+
+    Args:
+        failed_renewals: How many failed before this one, in a row.
+
+    >>> [what_follows(protocol.Later(reason="status_500", lost=True), failed)[1] // SHORT_PAUSE for failed in range(6)]
+    [5, 15, 60, 360, 1440, 1440]
+    """
+    if isinstance(answer, protocol.Later) and not answer.asked:
+        return Trouble.UNREACHABLE, SHORT_PAUSE
+    if isinstance(answer, protocol.StillValid):
+        return Trouble.TOO_EARLY, (SHORT_PAUSE, *PAUSES)[min(failed_renewals, len(PAUSES))]
+    pause = PAUSES[min(failed_renewals, len(PAUSES) - 1)]
+    lost = isinstance(answer, protocol.Later) and answer.lost
+    return Trouble.NO_ANSWER if lost else Trouble.REFUSED, pause
+
+
+def _paused_until(stored: tokens.StoredTokens, now: datetime) -> datetime | None:
+    """Until when nobody asks; None when somebody may. A longer pause than ours was set by a clock that ran ahead."""
+    if stored.retry_at is None or not timedelta(0) < stored.retry_at - now <= PAUSES[-1]:
+        return None
+    return stored.retry_at
+
+
+def _cause(answer: protocol.Dead, stored: tokens.StoredTokens) -> str:
+    """The cause of a loss. An old token after a renewal that nobody saw the answer to: that was the answer."""
+    if answer.cause == "old_refresh_token" and stored.renewal_begun_at is not None:
+        return LOST_IN_FLIGHT
+    return answer.cause
+
+
+def _lost(cause: str) -> AuthorizationLost:
+    remedy = texts.cause_text(cause, "en").remedy
+    hint = f"{remedy}; divisions, cursors and history stay"
+    return AuthorizationLost(f"the connection with Exact is lost ({cause})", cause=cause, hint=hint)
+
+
+def _not_now(trouble: str, retry_at: datetime) -> NoTokenNow:
+    return NoTokenNow(
+        f"Exact gives no new access token at the moment ({trouble})",
+        hint=f"nothing is lost; the next attempt is at {retry_at:%Y-%m-%d %H:%M} UTC",
+        retry_at=retry_at,
+    )
+
+
+def _undisturbed(work: Callable[[], str | None]) -> str | None:
+    """Let `work` come to its end though somebody presses Ctrl-C or stops the process: half a renewal loses all.
+
+    Signals reach Python in the main thread only; there they are kept until the end, and then count.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    kept: list[int] = []
+    handlers = {number: signal.signal(number, lambda came, _: kept.append(came)) for number in INTERRUPTS}
+    try:
+        return work()
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+        if kept:
+            signal.raise_signal(kept[0])

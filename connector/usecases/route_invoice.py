@@ -312,7 +312,7 @@ def _add_delivery(
         language=target.language,
         subject=subject,
         text=text,
-        message_domain=_domain(handling.from_address),
+        message_domain=handling.message_domain,
         now=now,
     )
     return 0 if added is None else 1
@@ -352,13 +352,9 @@ def notify_sender(
             language=handling.language,
             subject=subject,
             text=text,
-            message_domain=_domain(handling.from_address),
+            message_domain=handling.message_domain,
             now=now,
         )
-
-
-def _domain(address: str) -> str:
-    return address.rpartition("@")[2] or "connector.invalid"
 
 
 def _must_get(session: Session, invoice_id: str) -> ReceivedInvoice:

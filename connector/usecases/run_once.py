@@ -18,7 +18,8 @@ from connector.usecases.deliver_next import DeliveryReport, deliver_due
 from connector.usecases.handling import Handling
 from connector.usecases.ownership import Lease
 from connector.usecases.route_invoice import read_directory, route_invoice
-from connector.usecases.sync_division import SyncReport, sync_division
+from connector.usecases.sync_division import sync_division
+from connector.usecases.sync_report import SyncReport
 from connector.usecases.take_invoices import take_invoices
 
 Progress = Callable[[str, int], None]
@@ -44,7 +45,7 @@ class PassReport:
     @property
     def errors(self) -> list[ConnectorError]:
         """What kept parts of the pass from their end."""
-        found = [sync.error for sync in self.syncs if sync.error is not None] + self.troubles
+        found = [error for sync in self.syncs for error in sync.errors] + self.troubles
         return [*found, *self.deliveries.errors.values()]
 
 

@@ -1,78 +1,52 @@
 """Bring one division's customers, contacts, invoices, documents and deletions into the database, as changes come.
 
-Each page and its cursor are one transaction; a page seen twice changes nothing. Which fields mean what is
-`exact.records`' and `exact.mapping`'s affair; what becomes of the invoices is left to `take_invoices`.
+When to read what, and when to begin at the start; how a stream is read is left to `read_stream`, what becomes of the
+invoices to `take_invoices`.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import structlog
 from sqlmodel import Session
 
-from connector.customer import ContactId, CustomerId, Division
+from connector.customer import Division
 from connector.errors import (
     ConnectorError,
+    ExactDoubtful,
     ExactRateLimited,
+    ExactRejected,
     ExactUnavailable,
     NeedsPerson,
     Permanent,
     RightsMissing,
 )
-from connector.exact import mapping, records
+from connector.exact import protocol, records
 from connector.exact.client import ExactClient
-from connector.exact.protocol import parse_int
 from connector.storage import cursors, customers, divisions, documents, files, reference, sales_invoices
 from connector.storage.database import Database
 from connector.usecases.ownership import Lease
+from connector.usecases.read_stream import Progress, StreamReader, is_refusal, restart
+from connector.usecases.sync_report import SyncReport
 
 log = structlog.get_logger()
 
 REFERENCE_EVERY = timedelta(days=1)
+DELETIONS_LAST = timedelta(days=60)
+"""Most time between two readings of sync/Deleted, which goes back two months (exact-online-api.md 4.9 [docs])."""
+COMPARE_EVERY = timedelta(days=7)
+"""How often everything is read again where Exact refuses sync/Deleted."""
+ANEW_EVERY = timedelta(hours=1)
+"""Timestamps that do not fit make everything be read again, but not more often."""
 FILE_PAUSES = (timedelta(hours=1), timedelta(hours=6), timedelta(days=1))
 """Before a refused file is asked for again: every refusal counts for the hour in which Exact takes ten of them."""
 CARDS_WAIT = timedelta(minutes=10)
 """How long the set-up waits for a sync that is under way."""
 VAT_CODE = "vat_code"
 
-Progress = Callable[[str, int], None]
-"""Told what is being read and how many rows of it are in so far."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Count:
-    """Rows of one kind in one sync."""
-
-    changed: int = 0
-    deleted: int = 0
-    total: int = 0
-
-
-@dataclass(slots=True, kw_only=True)
-class SyncReport:
-    """What one sync of one division did; `as_json` is the shape of interfaces.md."""
-
-    division: int
-    customers: Count = field(default_factory=Count)
-    contacts: Count = field(default_factory=Count)
-    invoices: Count = field(default_factory=Count)
-    fetched: int = 0
-    api_calls: int = 0
-    error: ConnectorError | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """One entry of `divisions` in `sync --json`."""
-        return {
-            "division": self.division,
-            "customers": asdict(self.customers),
-            "contacts": asdict(self.contacts),
-            "invoices": asdict(self.invoices),
-            "documents": {"fetched": self.fetched},
-            "api_calls": self.api_calls,
-            "error": self.error.message if self.error else None,
-        }
+Foresee = Callable[[int], None]
+"""Told how many calls are still to come."""
 
 
 def sync_division(
@@ -83,19 +57,25 @@ def sync_division(
     clock: Callable[[], datetime],
     start_date: date | None = None,
     full: bool = False,
+    accept_fewer: bool = False,
     progress: Progress = lambda what, rows: None,
+    foresee: Foresee = lambda calls: None,
 ) -> SyncReport:
     """Read all that changed since the last time; a failure ends up in `error`, with what was read kept.
 
     Args:
+        foresee: Told how many files are to be fetched, a call each, once that is known.
         start_date: Files of invoices dated before it are not fetched; None: the day of connecting.
-        full: Read everything again from the first row on; what is here already changes only where Exact differs.
+        full: Read everything again from the first row on; what is here already changes only where Exact differs, and
+            what Exact has no more goes.
+        accept_fewer: Believe Exact when it shows far fewer rows than before.
     """
     report = SyncReport(division=division)
     calls_before = client.calls
     try:
         with Lease(database, f"sync:{division}", now=clock()) as lease:
-            _Sync(database, client, division, clock, progress, report, lease).run(full=full, start_date=start_date)
+            sync = _Sync(database, client, division, clock, progress, report, lease, foresee)
+            sync.run(full=full, accept_fewer=accept_fewer, start_date=start_date)
     except ConnectorError as error:
         report.error = error
         log.warning("sync.failed", division=division, error=type(error).__name__)
@@ -125,8 +105,31 @@ def sync_cards(
         sync = _Sync(database, client, division, clock, lambda what, rows: None, report, lease)
         if facts:
             sync.read_division(clock())
-        sync.stream(records.ACCOUNTS)
-        sync.stream(records.CONTACTS)
+        reader = sync.reader(None)
+        reader.read(records.ACCOUNTS)
+        reader.read(records.CONTACTS)
+
+
+def least_calls(
+    database: Database, division: Division, *, now: datetime, start_date: date | None = None, full: bool = False
+) -> int:
+    """How many calls the next sync takes at least, going by what is known before it.
+
+    One for each stream, three for what is read once a day, one for each file that waits; with `full` also one for
+    each 1,000 rows that are here. What has changed in Exact since comes on top.
+    """
+    with database.reading() as session:
+        known = divisions.require(session, division)
+        since = start_date or known.start_date
+        waiting = len(documents.unfetched(session, division, since=since, now=now))
+        rows = [
+            customers.count(session, division),
+            customers.count_contacts(session, division),
+            sales_invoices.count_rows(session, division),
+        ]
+    is_due = known.reference_at is None or now - known.reference_at >= REFERENCE_EVERY
+    more_pages = sum(number // protocol.SYNC_PAGE for number in rows) if full else 0
+    return len(records.STREAMS) + more_pages + 3 * is_due + waiting
 
 
 class _Sync:
@@ -141,6 +144,7 @@ class _Sync:
         progress: Progress,
         report: SyncReport,
         lease: Lease,
+        foresee: Foresee = lambda calls: None,
     ) -> None:
         self.database = database
         self.client = client
@@ -149,18 +153,92 @@ class _Sync:
         self.progress = progress
         self.report = report
         self.lease = lease
+        self.foresee = foresee
 
-    def run(self, *, full: bool, start_date: date | None) -> None:
+    def run(self, *, full: bool, accept_fewer: bool, start_date: date | None) -> None:
         """All streams in the order in which one may refer to another, then the files."""
         self.check_division()
-        if full:
-            with self.database.transaction() as session:
-                cursors.reset(session, self.division)
-        for stream in records.STREAMS:
-            self.stream(stream)
-        self.fetch_files(start_date)
+        with self.database.transaction() as session:
+            reason = "asked for" if full else self.why_compare(session)
+            if reason:
+                self.begin_anew(session, reason)
+        reader = self.reader(start_date, accept_fewer=accept_fewer)
+        held_up = self.read_streams(reader)
+        if held_up is None and reader.has_regressed():
+            held_up = self.read_anew(start_date, accept_fewer)
+        self.fetch_files(reader.since)
+        if held_up is not None:
+            raise held_up
         with self.database.transaction() as session:
             divisions.update(session, self.division, last_synced_at=self.clock())
+
+    def read_streams(self, reader: StreamReader) -> ConnectorError | None:
+        """Read all streams; one that Exact refuses, that rests or that is put off holds none of the others up.
+
+        Returns what held up the first of them; the sync is not complete then.
+        """
+        held_up: ConnectorError | None = None
+        for stream in records.STREAMS:
+            try:
+                reader.read(stream)
+            except (ExactRateLimited, ExactRejected, RightsMissing) as error:
+                if isinstance(error, RightsMissing) and not is_refusal(error):
+                    raise  # the user, the licence or the division: the other streams are refused, too
+                log.warning("sync.held_up", division=self.division, stream=stream.path, error=type(error).__name__)
+                held_up = held_up or error
+        return held_up
+
+    def reader(self, start_date: date | None, *, accept_fewer: bool = False) -> StreamReader:
+        """What reads the streams in this run."""
+        with self.database.reading() as session:
+            since = start_date or divisions.require(session, self.division).start_date
+        return StreamReader(
+            self.database,
+            self.client,
+            self.division,
+            clock=self.clock,
+            progress=self.progress,
+            report=self.report,
+            lease=self.lease,
+            since=since,
+            accept_fewer=accept_fewer,
+        )
+
+    def why_compare(self, session: Session) -> str:
+        """Say why deletions can only be found by reading everything again; "" when sync/Deleted tells them all."""
+        deleted = cursors.read(session, self.division, records.DELETED.path)
+        accounts = cursors.read(session, self.division, records.ACCOUNTS.path)
+        if deleted.at is None or accounts.comparing or accounts.compared_at is None:
+            return ""  # the first reading, or one that began at the start, is still to be ended
+        now = self.clock()
+        if deleted.refused_at is not None:
+            return "Exact refuses sync/Deleted" if now - accounts.compared_at >= COMPARE_EVERY else ""
+        is_too_late = not deleted.comparing and now - deleted.at > DELETIONS_LAST
+        return "away for more than 60 days" if is_too_late else ""
+
+    def begin_anew(self, session: Session, reason: str) -> None:
+        """Let all streams begin at the start; what they do not show again is gone."""
+        log.warning("sync.anew", division=self.division, reason=reason)
+        self.report.notes.append(f"everything is read again: {reason}")
+        for stream in records.STREAMS:
+            restart(session, self.division, stream, now=self.clock())
+
+    def read_anew(self, start_date: date | None, accept_fewer: bool) -> ConnectorError | None:
+        """Exact counts its rows anew: begin at the start, unless that was done just now and did not help.
+
+        Returns the same as `read_streams`.
+        """
+        with self.database.transaction() as session:
+            compared_at = cursors.read(session, self.division, records.ACCOUNTS.path).compared_at
+            if compared_at is not None and self.clock() - compared_at < ANEW_EVERY:
+                trouble = ExactDoubtful(
+                    "Exact's row versions do not go with those read before",
+                    hint="Everything is read again after an hour.",
+                )
+                self.report.troubles.append(trouble)
+                return None
+            self.begin_anew(session, "Exact counts its rows anew")
+        return self.read_streams(self.reader(start_date, accept_fewer=accept_fewer))
 
     def check_division(self) -> None:
         """At most once a day: has the division moved, and what are its VAT codes and bank accounts.
@@ -188,12 +266,17 @@ class _Sync:
                 changes |= division_facts(found) | {"checked_at": now}
                 moved = (changes["move_date"], changes["hr_link"]) != (known.move_date, known.hr_link)
                 if moved and known.checked_at is not None:
-                    log.warning("sync.division_moved", division=self.division)
-                    cursors.reset(session, self.division)
+                    self.begin_anew(session, "the division was moved")
             if iban:
                 changes["bank_iban"] = iban
             divisions.update(session, self.division, **changes)
-            reference.replace(session, self.division, VAT_CODE, {code.code: code.as_record() for code in vat_codes})
+            if vat_codes or not reference.all(session, self.division, VAT_CODE):
+                codes = {code.code: code.as_record() for code in vat_codes}
+                reference.replace(session, self.division, VAT_CODE, codes)
+            else:
+                self.report.troubles.append(
+                    ExactDoubtful("Exact shows no VAT codes any more; those read before are kept")
+                )
 
     def own_iban(self) -> str:
         """The IBAN of the division itself, for rendered invoices; empty where Exact does not show it.
@@ -212,103 +295,12 @@ class _Sync:
         usable.sort(key=lambda account: (not account.main, account.bank_account))
         return usable[0].bank_account or "" if usable else ""
 
-    def stream(self, stream: records.Stream) -> None:
-        """Read one stream to its end; rows and cursor of a page in one transaction."""
+    def fetch_files(self, since: date) -> None:
+        """Fetch the attachments of invoices dated on or after a day; history keeps its metadata only."""
         with self.database.reading() as session:
-            cursor = cursors.read(session, self.division, stream.path)
-        highest = cursor.timestamp
-        rows_read = 0
-        for page in self.client.sync_pages(stream, since=highest):
-            highest = max([highest, *(parse_int(row.get("Timestamp")) or 0 for row in page.rows)])
-            rows_read += len(page.rows)
-            now = self.clock()
-            with self.database.transaction() as session:
-                self.store(session, stream, page.rows)
-                caught_up = page.next_url is None
-                cursors.move(session, self.division, stream.path, timestamp=highest, caught_up=caught_up, now=now)
-            self.lease.take(now)
-            self.progress(stream.path.rpartition("/")[2], rows_read)
-
-    def store(self, session: Session, stream: records.Stream, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Store a page of `stream`."""
-        division = self.division
-        if stream is records.ACCOUNTS:
-            accounts = [records.Account.from_json(row) for row in rows]
-            self.report.customers.changed += customers.save_customers(
-                session, [(mapping.to_customer(read, division=division), read.timestamp or 0) for read in accounts]
-            )
-        elif stream is records.CONTACTS:
-            contacts = [records.Contact.from_json(row) for row in rows]
-            self.report.contacts.changed += customers.save_contacts(
-                session, [(mapping.to_contact(read, division=division), read.timestamp or 0) for read in contacts]
-            )
-        elif stream is records.SALES_INVOICES:
-            self.store_invoices(session, rows)
-        elif stream is records.DOCUMENTS:
-            documents.save_documents(session, division, [_document(row) for row in rows])
-        elif stream is records.ATTACHMENTS:
-            documents.save_attachments(session, division, [_attachment(row) for row in rows])
-        else:
-            self.store_deletions(session, [records.Deleted.from_json(row) for row in rows])
-
-    def store_invoices(self, session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Keep every row as read; header rows also fill the columns that we search by."""
-        read = [records.SalesInvoiceRow.from_json(row) for row in rows]
-        sales_invoices.save_rows(
-            session,
-            self.division,
-            [
-                sales_invoices.SalesRow(
-                    id=row.id,
-                    invoice_id=row.invoice_id,
-                    line_number=row.line_number,
-                    timestamp=row.timestamp or 0,
-                    record=dict(row.record),
-                )
-                for row in read
-            ],
-        )
-        headers = [row for row in read if row.is_header]
-        self.report.invoices.changed += sales_invoices.save_headers(
-            session,
-            self.division,
-            [
-                sales_invoices.SalesInvoice(
-                    id=row.invoice_id,
-                    number=row.invoice_number,
-                    status=row.status or 0,
-                    type=row.type or 0,
-                    invoice_date=row.invoice_date,
-                    invoice_to=row.invoice_to,
-                    ordered_by=row.ordered_by,
-                    amount=row.amount_dc,
-                    currency=row.currency or "",
-                    modified_at=row.modified,
-                    timestamp=row.timestamp or 0,
-                )
-                for row in headers
-            ],
-        )
-
-    def store_deletions(self, session: Session, deleted: Iterable[records.Deleted]) -> None:
-        """Take out what Exact says is gone; files and received invoices stay."""
-        keys: dict[int | None, list[str]] = {}
-        for row in deleted:
-            keys.setdefault(row.entity_type, []).append(row.entity_key or "")
-        division, report, entity = self.division, self.report, records.Deleted
-        accounts = [CustomerId(key) for key in keys.get(entity.ACCOUNT, [])]
-        contacts = [ContactId(key) for key in keys.get(entity.CONTACT, [])]
-        report.customers.deleted += customers.delete_customers(session, division, accounts)
-        report.contacts.deleted += customers.delete_contacts(session, division, contacts)
-        report.invoices.deleted += sales_invoices.delete_invoices(session, division, keys.get(entity.SALES_INVOICE, []))
-        documents.delete_documents(session, division, keys.get(entity.DOCUMENT, []))
-        documents.delete_attachments(session, division, keys.get(entity.ATTACHMENT, []))
-
-    def fetch_files(self, start_date: date | None) -> None:
-        """Fetch the attachments of invoices dated on or after the start date; history keeps its metadata only."""
-        with self.database.reading() as session:
-            since = start_date or divisions.require(session, self.division).start_date
             missing = documents.unfetched(session, self.division, since=since, now=self.clock())
+        if missing:
+            self.foresee(len(missing))
         for number, attachment in enumerate(missing, start=1):
             try:
                 content = self.client.download(attachment.url)
@@ -345,32 +337,6 @@ def division_facts(record: records.DivisionRecord) -> dict[str, Any]:
         "move_date": record.division_move_date.isoformat() if record.division_move_date else None,
         "hr_link": record.division_hr_link_unlink_date.isoformat() if record.division_hr_link_unlink_date else None,
     }
-
-
-def _document(row: Mapping[str, Any]) -> documents.Document:
-    read = records.Document.from_json(row)
-    return documents.Document(
-        id=read.id,
-        type=read.type or 0,
-        subject=read.subject or "",
-        account=read.account,
-        invoice_id=read.financial_transaction_entry_id,
-        invoice_number=read.sales_invoice_number,
-        date=read.document_date,
-        timestamp=read.timestamp or 0,
-    )
-
-
-def _attachment(row: Mapping[str, Any]) -> documents.Attachment:
-    read = records.DocumentAttachment.from_json(row)
-    return documents.Attachment(
-        id=read.id,
-        document_id=read.document or "",
-        file_name=read.file_name or "",
-        url=read.url or "",
-        size=None if read.file_size is None else int(read.file_size),
-        timestamp=read.timestamp or 0,
-    )
 
 
 def _count_totals(database: Database, division: Division, report: SyncReport) -> None:

@@ -6,6 +6,7 @@ missing or does not add up holds the invoice. Deciding and delivering is left to
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +16,7 @@ import structlog
 from sqlmodel import Session
 
 from connector.customer import Customer, CustomerId
-from connector.errors import CannotRender, InvoiceUnreadable, NotAnInvoice
+from connector.errors import CannotRender, ExactUnexpected, InvoiceUnreadable, NotAnInvoice
 from connector.exact import mapping
 from connector.exact.records import SALES_INVOICES, DivisionRecord, SalesInvoiceRow, VatCode
 from connector.identifiers import check_kvk
@@ -82,14 +83,14 @@ def take_invoices(
     """
     taken: list[str] = []
     with database.reading() as session:
-        if not cursors.read(session, division.code, SALES_INVOICES.path).caught_up:
-            return taken
         vat_codes = _vat_codes(session, division)
     start = handling.start_of(division)
     waiting = 0
     with Lease(database, f"take:{division.code}", now=clock()) as lease:
         while True:
             with database.reading() as session:
+                if not cursors.read(session, division.code, SALES_INVOICES.path).caught_up:
+                    return taken  # a sync is under way or was broken off: asked in one reading with the headers
                 batch = sales_invoices.to_take(session, division.code, waiting + BATCH)[waiting:]
             history = [header for header in batch if start and header.invoice_date and header.invoice_date < start]
             taken += _take_history(database, division, history, clock())
@@ -208,10 +209,11 @@ def _describe(
     """The facts of an invoice as Exact's own columns give them."""
     buyer = _buyer(session, division, header)
     kvk = check_kvk(division.kvk).number
-    records = (
-        SalesInvoiceRow.from_record(row.record) for row in sales_invoices.rows_of(session, division.code, header.id)
-    )
-    amount = next((row.amount_fc for row in records if row.is_header), header.amount)
+    amount = header.amount
+    for row in sales_invoices.rows_of(session, division.code, header.id):
+        with suppress(ExactUnexpected):  # `gather` holds the invoice for it
+            read = SalesInvoiceRow.from_record(row.record)
+            amount = read.amount_fc if read.is_header else amount
     type_ = InvoiceType.CREDIT_NOTE if header.type in mapping.CREDIT_TYPES else InvoiceType.INVOICE
     return ReceivedInvoice(
         id=invoices.new_id(now),
@@ -265,9 +267,7 @@ def gather(
             for attachment in attached
             if attachment.sha256 is not None
         ]
-        rows = [
-            SalesInvoiceRow.from_record(row.record) for row in sales_invoices.rows_of(session, division.code, header.id)
-        ]
+        stored = sales_invoices.rows_of(session, division.code, header.id)
         buyer = _buyer(session, division, header)
     pdf = _invoice_pdf(raw, str(header.number))
     xml = next((file for file in raw if is_xml(file) and _is_invoice(file.content, str(header.number))), None)
@@ -276,7 +276,7 @@ def gather(
     if xml is not None:
         return replace(found, xml=xml.content, xml_source="attached")
     try:
-        return replace(found, xml=_render(division, rows, vat_codes, buyer), xml_source="rendered")
+        return replace(found, xml=_render(division, _read(stored), vat_codes, buyer), xml_source="rendered")
     except CannotRender as error:
         return replace(found, reason=error.reason, detail=error.in_words(language))
 
@@ -298,6 +298,24 @@ def _is_invoice(content: bytes, number: str) -> bool:
         return False
     except InvoiceUnreadable:
         return True
+
+
+def _read(stored: Sequence[sales_invoices.SalesRow]) -> list[SalesInvoiceRow]:
+    """The rows of an invoice.
+
+    Raises:
+        CannotRender: One has a field of another type than we know.
+    """
+    try:
+        return [SalesInvoiceRow.from_record(row.record) for row in stored]
+    except ExactUnexpected as error:
+        raise CannotRender(
+            f"cannot be read: {error.message}",
+            reason="fact_missing",
+            hint="Correct it in Exact, sync, and retry the invoice.",
+            message_nl=f"niet te lezen: {error.message}",
+            hint_nl="Verbeter dit in Exact Online, haal de gegevens opnieuw op en probeer de factuur nogmaals.",
+        ) from error
 
 
 def _render(

@@ -2,7 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -30,7 +33,7 @@ EXPIRED = {"WWW-Authenticate": 'Bearer error="invalid_token", error_description=
 class Bench:
     """A client with a clock that only sleeping moves, and tokens that count up when one is rejected."""
 
-    def __init__(self, http: httpx.Client) -> None:
+    def __init__(self, http: httpx.Client, base_url: str = BASE) -> None:
         self.now = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
         self.budget = Budget()
         self.slept: list[float] = []
@@ -38,7 +41,7 @@ class Bench:
         self.limiter = Limiter(change=self._change, clock=lambda: self.now, sleep=self._sleep)
         self.client = ExactClient(
             http,
-            base_url=BASE,
+            base_url=base_url,
             division=123456,
             token=self._token,
             limiter=self.limiter,
@@ -362,3 +365,92 @@ def test_resting_endpoint_is_not_called(bench: Bench, exact: respx.MockRouter) -
         bench.client.read_all("crm/Accounts", ("Nonsense",))
 
     assert route.call_count == 5
+
+
+class Listener(ThreadingHTTPServer):
+    """A real server on a loopback port; `requests` holds what reached it, headers included."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, dict[str, str]]] = []
+        self.answer: tuple[int, dict[str, str], bytes] = (200, {}, b"{}")
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        assert isinstance(self.server, Listener)
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.requests.append((self.path, dict(self.headers)))
+        status, headers, body = self.server.answer
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_PUT = do_DELETE = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+
+@contextmanager
+def listening() -> Iterator[Listener]:
+    with Listener() as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def read_pages(client: ExactClient) -> object:
+    return list(client.pages("crm/Accounts", select=("ID",)))
+
+
+@pytest.mark.parametrize("redirect", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("way", ["read", "write", "download"])
+def test_redirect_to_another_server_is_not_followed(way: str, redirect: int) -> None:
+    """A redirect is an error, and the server that it leads to never hears of us."""
+    with listening() as exact, listening() as other, make_http_client(exact.url, "1.0") as http:
+        exact.answer = redirect, {"Location": other.url + "/api/v1/123456/crm/Accounts"}, b""
+        client = Bench(http, exact.url).client
+        calls: dict[str, Callable[[], object]] = {
+            "read": lambda: read_pages(client),
+            "write": lambda: client.put("crm/Accounts", GUID, {"InvoicingMethod": 2}),
+            "download": lambda: client.download(f"{exact.url}/docs/SysAttachment.aspx?ID={GUID}"),
+        }
+
+        with pytest.raises(ExactUnexpected, match="redirect"):
+            calls[way]()
+
+        assert [headers.get("Authorization") for _, headers in exact.requests] == ["Bearer token-0"]
+        assert other.requests == []
+
+
+def test_next_page_on_another_server_is_not_fetched() -> None:
+    """Even on the same host, a next page on another port gets nothing."""
+    with listening() as exact, listening() as other, make_http_client(exact.url, "1.0") as http:
+        body = {"d": {"results": [{"ID": GUID}], "__next": other.url + "/api/v1/123456/crm/Accounts"}}
+        exact.answer = 200, {}, json.dumps(body).encode()
+
+        with pytest.raises(ExactUnexpected, match="another host"):
+            read_pages(Bench(http, exact.url).client)
+
+        assert len(exact.requests) == 1
+        assert other.requests == []
+
+
+def test_attachment_on_another_server_is_not_fetched() -> None:
+    """An attachment's address on another port gets nothing, and neither does Exact."""
+    with listening() as exact, listening() as other, make_http_client(exact.url, "1.0") as http:
+        with pytest.raises(ExactUnexpected, match="another host"):
+            Bench(http, exact.url).client.download(f"{other.url}/docs/SysAttachment.aspx?ID={GUID}")
+
+        assert exact.requests == other.requests == []

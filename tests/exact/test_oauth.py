@@ -98,7 +98,7 @@ def test_lost_answer_is_known_as_lost(oauth: ExactOAuth, exact: respx.MockRouter
 
     answer = oauth.refresh("r1")
 
-    assert answer == Later(reason=type(fault).__name__, lost=lost)
+    assert answer == Later(reason=type(fault).__name__, lost=lost, asked=lost)
     assert route.call_count == 1
 
 

@@ -2,7 +2,7 @@
 
 import json
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
@@ -185,28 +185,6 @@ def test_same_origin(url: str, is_same: bool) -> None:
     assert protocol.same_origin("https://start.exactonline.nl", url) is is_same
 
 
-@given(st.dates(date(1902, 1, 1), date(2099, 12, 31)))
-def test_dates_are_never_shifted(day: date) -> None:
-    """A date-only field is midnight of its calendar day, whatever the zone."""
-    ms = (day - date(1970, 1, 1)).days * 86_400_000
-
-    assert protocol.parse_date(f"/Date({ms})/") == day
-
-
-@given(st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1)))  # noqa: DTZ001
-def test_instants_are_dutch_wall_clock(local: datetime) -> None:
-    """The instant shows the same wall clock in Amsterdam, except in the hour that March skips."""
-    local = local.replace(microsecond=local.microsecond // 1000 * 1000)
-
-    instant = protocol.parse_instant(f"/Date({wall_clock_ms(local)})/")
-
-    assert instant is not None
-    shown = instant.astimezone(AMSTERDAM).replace(tzinfo=None)
-    assert shown - local in (timedelta(0), timedelta(hours=1))
-    is_skipped = local.replace(tzinfo=AMSTERDAM).utcoffset() != local.replace(tzinfo=AMSTERDAM, fold=1).utcoffset()
-    assert shown == local or is_skipped
-
-
 @pytest.mark.parametrize(
     ("local", "instant"),
     [
@@ -219,6 +197,21 @@ def test_instants_are_dutch_wall_clock(local: datetime) -> None:
 def test_hours_around_the_clock_change(local: datetime, instant: datetime) -> None:
     """The repeated hour is read as its first round, the missing one lands after the change."""
     assert protocol.parse_instant(f"/Date({wall_clock_ms(local)})/") == instant
+
+
+@given(st.integers(min_value=-(2**64), max_value=2**64))
+def test_whole_numbers_come_as_numbers_or_as_text(number: int) -> None:
+    """An Int64 reads the same whether JSON has it as a number, as text, or with a point and zeros."""
+    read = [protocol.parse_int(value) for value in (number, str(number), Decimal(f"{number}.0"))]
+
+    assert read == [number] * 3
+
+
+@pytest.mark.parametrize("value", [True, False, 1.5, Decimal("1.5"), "1.5", "12a", "NaN", "²", 2**64 + 1, "9" * 21, []])
+def test_what_is_no_whole_number_is_unexpected(value: object) -> None:
+    """A Boolean, a fraction, words and what no column of Exact's holds are refused."""
+    with pytest.raises(ExactUnexpected):
+        protocol.parse_int(value)
 
 
 @given(st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001

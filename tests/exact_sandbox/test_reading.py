@@ -255,3 +255,22 @@ def test_moved_division_starts_its_versions_anew(client: Client) -> None:
     assert {row["ID"] for row in before} == {row["ID"] for row in after}
     assert max(int(row["Timestamp"]) for row in after) < min(int(row["Timestamp"]) for row in before)
     assert client.rows("system/Divisions", select="DivisionMoveDate")[0]["DivisionMoveDate"]
+
+
+def test_deferred_lines_can_be_followed(reader: Client) -> None:
+    """What is not expanded is `__deferred`, and its address leads to just those rows."""
+    invoice = reader.rows("salesinvoice/SalesInvoices", top="1", select="InvoiceID,SalesInvoiceLines")[0]
+
+    lines = reader.http.get(invoice["SalesInvoiceLines"]["__deferred"]["uri"]).json()["d"]["results"]
+
+    stored = reader.server.state.rows(DIVISION, "lines")
+    assert {row["ID"] for row in lines} == {row["ID"] for row in stored if row["InvoiceID"] == invoice["InvoiceID"]}
+    assert reader.http.get(invoice["__metadata"]["uri"] + "/Nothing").status_code == 404
+
+
+def test_older_list_of_divisions(reader: Client) -> None:
+    """hrm/Divisions writes HID, and a division in use has status 0 there and 1 in system/Divisions."""
+    old = reader.rows("hrm/Divisions", select="Code,HID,Status")[0]
+    new = reader.rows("system/AllDivisions", select="Code,Hid,Status")[0]
+
+    assert (old["HID"], old["Status"], new["Status"]) == (new["Hid"], 0, 1)

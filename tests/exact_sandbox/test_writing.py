@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from connector.exact_sandbox import SandboxServer
 from connector.exact_sandbox.people import Kind
+from connector.exact_sandbox.rows import Row
 from connector.exact_sandbox.store import newest
 
 from .helpers import DIVISION, Client
@@ -163,3 +164,34 @@ def test_methods_are_limited(client: Client) -> None:
 
     assert client.send("DELETE", f"crm/Accounts(guid'{account}')").status_code == 405
     assert client.send("PATCH", f"crm/Accounts(guid'{account}')", {}).status_code == 405
+
+
+class Unread(dict[str, Row]):
+    """A table that may be asked for a key, and not be gone through."""
+
+    def values(self) -> NoReturn:
+        raise AssertionError("went through all rows")
+
+
+def test_new_contact_is_placed_without_reading_the_others(client: Client) -> None:
+    """The next HID and whether it is the first on its card are known without going through all contacts."""
+    tables = client.server.state.stores[DIVISION].tables
+    highest = max(int(str(row["HID"])) for row in tables["contacts"].values())
+    tables["contacts"] = Unread(tables["contacts"])
+
+    made = create(client, card_id(client.server, Kind.NO_CONTACT), Prefer="return=representation")
+
+    assert (made["HID"], made["IsMainContact"]) == (highest + 1, True)
+
+
+def test_contact_that_moves_leaves_its_card(client: Client) -> None:
+    """After its only contact went to another card, or was deleted, a card's next contact is its main one again."""
+    account, other = card_id(client.server, Kind.NO_CONTACT), card_id(client.server, Kind.GOOD)
+    client.send("PUT", f"crm/Contacts(guid'{create(client, account)['ID']}')", {"Account": other})
+    client.send("PUT", f"crm/Accounts(guid'{account}')", {"MainContact": None})
+    second = create(client, account, Prefer="return=representation")
+    client.send("DELETE", f"crm/Contacts(guid'{second['ID']}')")
+
+    third = create(client, account, Prefer="return=representation")
+
+    assert (second["IsMainContact"], third["IsMainContact"]) == (True, True)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -214,6 +215,11 @@ class Installation:
             )
             codes = [record.code for record in consent.divisions]
             pin_divisions(wiring.database, consent, codes, now=wiring.clock(), today=wiring.today)
+
+    def end_pause(self) -> None:
+        """Let the pause after a failed renewal of the tokens be over, as if its time had come."""
+        with closing(sqlite3.connect(self.database)) as database, database:
+            database.execute("UPDATE connection SET retry_at = token_issued_at WHERE retry_at IS NOT NULL")
 
     def sync(self) -> None:
         """What `connector sync` does, without a process of its own."""

@@ -8,7 +8,7 @@ import pytest
 
 from connector.errors import AuthorizationLost, ExactUnavailable
 from connector.exact_sandbox import Mailbox, SandboxServer
-from connector.storage import deliveries, invoices
+from connector.storage import connections, deliveries, invoices
 from connector.storage.invoices import InvoiceState
 
 from .installation import Ended, Installation, delivered, free_port, mailed_numbers, running
@@ -32,18 +32,75 @@ def test_revoked_consent_is_exit_3(connected: Installation, exact: SandboxServer
     """Consent that was withdrawn in Exact: believed when the second attempt says the same, then a person has to act."""
     exact.state.revoke_consent()
 
-    codes = [connected.run("sync").code, (ended := connected.run("sync")).code]
+    doubted = connected.run("sync")
+    connected.end_pause()
+    ended = connected.run("sync")
 
-    assert codes == [4, 3]
+    assert (doubted.code, ended.code) == (4, 3)
     assert is_one_sentence(ended)
     assert "connector connect" in ended.hints[0]
 
 
+def test_doubt_is_shown_with_the_next_attempt(connected: Installation, exact: SandboxServer) -> None:
+    """Until then nobody asks Exact again, and `connections` and `doctor` say what is the matter and until when."""
+    exact.state.revoke_consent()
+    connected.run("sync")
+    calls = exact.calls(None, "POST", "oauth2/token")
+
+    ended = connected.run("sync")
+    shown = connected.run("connections")
+    entry = connected.run("connections", "--json").json["connections"][0]
+    check = checks_of(connected)["connection"]
+
+    assert (ended.code, exact.calls(None, "POST", "oauth2/token") - calls) == (4, 0)
+    assert (entry["state"], entry["trouble"]) == ("active", "refused")
+    minute = entry["retry_at"].replace("T", " ")[:16]
+    assert minute in ended.hints[0]
+    assert minute in shown.out
+    assert "refuses to renew" in shown.out
+    assert check["status"] == "warning"
+    assert minute in check["remedy"]
+
+
+def checks_of(installation: Installation) -> dict[str, dict[str, str]]:
+    """What `doctor` found, by the first word of its name; of several the last."""
+    return {check["name"].split()[0]: check for check in installation.run("doctor", "--json").json["checks"]}
+
+
+def test_restored_database_is_exit_3(connected: Installation, exact: SandboxServer) -> None:
+    """A database behind its fence is told by `doctor` before anything is tried; a sync stops with one sentence."""
+    with connected.wiring() as wiring, wiring.database.reading() as session:
+        fence = connections.all(session)[0].fence
+    (connected.folder / f"connector.key.fence-{fence}").write_text("9\n", encoding="ascii")
+    exact.state.office.chains[-1].access.clear()  # so that a renewal is wanted
+    calls = exact.calls(None, "POST", "oauth2/token")
+    check = checks_of(connected)["connection"]
+
+    ended = connected.run("sync")
+
+    assert (check["status"], "restored" in check["message"]) == ("error", True)
+    assert (ended.code, is_one_sentence(ended), "(restored)" in ended.errors[0]) == (3, True, True), ended
+    assert exact.calls(None, "POST", "oauth2/token") == calls
+
+
+def test_folder_without_room_for_fences_is_told(connected: Installation) -> None:
+    """`doctor` warns where the folder of the key file is not there or cannot be written."""
+    connected.settings["storage"] = {"secret_key_file": "nowhere/connector.key"}
+    connected.write()
+
+    checks = connected.run("doctor", "--json", env={"CONNECTOR_SECRET_KEY": connected.key}).json["checks"]
+
+    assert [check["status"] for check in checks if check["name"] == "fences"] == ["warning"]
+
+
 def test_lost_connection_is_shown_with_its_cause(lost: Installation) -> None:
-    """After a lost authorisation `connections` says so, and why."""
+    """After a lost authorisation `connections` says so, and why: a word for programs and sentences for people."""
     entry = lost.run("connections", "--json").json["connections"][0]
+    shown = lost.run("--lang", "nl", "connections")
 
     assert (entry["state"], entry["cause"]) == ("needs_person", "invalid_grant")
+    assert "De toestemming geldt niet meer" in shown.out
+    assert "connector connect" in shown.out
 
 
 def test_connecting_again_revives_a_lost_connection(lost: Installation) -> None:
@@ -62,6 +119,7 @@ def lost(connected: Installation) -> Installation:
         for error in (ExactUnavailable, AuthorizationLost):
             with pytest.raises(error):
                 keeper.read_all("crm/Accounts", select=["ID"])
+            connected.end_pause()
     return connected
 
 

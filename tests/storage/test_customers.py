@@ -166,7 +166,7 @@ def test_after_a_move_lower_timestamps_overrule(database: Database) -> None:
         customers.save_customers(session, [(FULL, 900), (same, 901)])
         cursors.move(session, DIVISION, "accounts", 901, caught_up=True, now=NOON)
 
-        cursors.reset(session, DIVISION)
+        cursors.restart(session, DIVISION, "accounts", [customers.CUSTOMERS], now=NOON)
         changed = customers.save_customers(session, [(moved, 3), (same, 901)])
 
         assert changed == 1

@@ -4,6 +4,7 @@ import threading
 from datetime import timedelta
 
 import pytest
+from sqlmodel import Session
 
 from connector.delivery import DeliveryId, Kind, Outcome, State
 from connector.errors import Busy
@@ -105,6 +106,51 @@ def test_notice_has_no_files(database: Database, invoice: ReceivedInvoice) -> No
 
     assert claimed is not None
     assert claimed.attachments == ()
+
+
+def add_notice(session: Session, cause: str, address: str = "kantoor@bakkerij.example") -> DeliveryId | None:
+    """Put a notice that is about no invoice into the outbox."""
+    return deliveries.add(
+        session,
+        invoice_id=None,
+        division=None,
+        kind=Kind.NOTICE,
+        cause=cause,
+        channel="email",
+        address=address,
+        subject="Koppeling",
+        text="Verbroken",
+        now=NOON,
+    )
+
+
+def test_notice_about_no_invoice_is_added_once(database: Database) -> None:
+    """One notice for each cause and address, also without an invoice, and its claim says that there is none."""
+    with database.transaction() as session:
+        first = add_notice(session, "lost 1")
+        again = add_notice(session, "lost 1")
+        others = [add_notice(session, "lost 2"), add_notice(session, "lost 1", "tweede@bakkerij.example")]
+
+        claimed = deliveries.claim_next(session, now=NOON, owner="us", lease=LEASE)
+
+    assert again is None
+    assert None not in [first, *others]
+    assert claimed is not None
+    assert (claimed.id, claimed.invoice_id, claimed.attachments) == (first, None, ())
+
+
+def test_stalled_notice_about_no_invoice_holds_none(database: Database) -> None:
+    """A notice that a dead process was sending is uncertain, and no invoice follows it."""
+    with database.transaction() as session:
+        add_notice(session, "lost 1")
+        claimed = deliveries.claim_next(session, now=NOON, owner="dead", lease=LEASE)
+        assert claimed is not None
+        deliveries.begin_body(session, claimed.id, owner="dead", now=NOON)
+
+        recovered = deliveries.recover_stalled(session, now=AFTER)
+
+        assert recovered.uncertain == ()
+        assert deliveries.counts(session) == {State.UNCERTAIN: 1}
 
 
 def test_eight_threads_get_each_delivery_once(database: Database, invoice: ReceivedInvoice) -> None:

@@ -1,18 +1,33 @@
 """What is kept of Exact: divisions, cursors, sales invoices, documents, reference lists."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from sqlmodel import Session
 
 from connector.customer import Division
 from connector.errors import Busy, NothingFound
-from connector.storage import connections, cursors, divisions, documents, files, reference, sales_invoices
+from connector.invoice import InvoiceType
+from connector.storage import (
+    connections,
+    cursors,
+    divisions,
+    documents,
+    envelopes,
+    files,
+    invoices,
+    reference,
+    sales_invoices,
+)
 from connector.storage.connections import Connection
 from connector.storage.database import Database
 from connector.storage.divisions import PinnedDivision
 from connector.storage.documents import Attachment, Document
+from connector.storage.invoices import ReceivedInvoice
 from connector.storage.sales_invoices import SalesInvoice, SalesRow
 
 from .conftest import NOON
@@ -120,7 +135,7 @@ def test_cursor_moves_on_only(database: Database) -> None:
             cursors.move(session, CODE, "accounts", 9, caught_up=True, now=LATER)
 
         assert cursors.read(session, CODE, "accounts") == cursors.Cursor(
-            division=CODE, stream="accounts", timestamp=10, caught_up=False, at=LATER
+            division=CODE, stream="accounts", timestamp=10, caught_up=False, complete_to=10, at=LATER
         )
 
 
@@ -130,6 +145,71 @@ def test_header_comes_back_whole(database: Database) -> None:
         sales_invoices.save_headers(session, CODE, [HEADER])
 
         assert sales_invoices.get(session, CODE, "i-1") == HEADER
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["within a page", "over pages"])
+def test_newest_row_wins(database: Database, together: bool) -> None:
+    """Of a repeated key the row with the highest Timestamp stays, whatever the order, on one page or on two."""
+    row = SalesRow(id="i-1", invoice_id="i-1", line_number=0, timestamp=10, record={"AmountFC": "1"})
+    with database.transaction() as session:
+
+        def both(save: Callable[[Session, int, Any], int], new: Any, old: Any) -> None:
+            for page in [[new, old]] if together else [[new], [old]]:
+                save(session, CODE, page)
+
+        both(sales_invoices.save_rows, row, replace(row, timestamp=9, record={"AmountFC": "2"}))
+        both(sales_invoices.save_headers, HEADER, replace(HEADER, timestamp=9, amount=Decimal(2)))
+        both(documents.save_documents, DOCUMENT, replace(DOCUMENT, timestamp=9, subject="old"))
+        both(documents.save_attachments, ATTACHMENT, replace(ATTACHMENT, timestamp=9, file_name="old.pdf"))
+
+        assert sales_invoices.rows_of(session, CODE, "i-1") == (row,)
+        assert sales_invoices.get(session, CODE, "i-1") == HEADER
+        assert documents.attachments_of_invoice(session, CODE, "i-1", 42) == (ATTACHMENT,)
+        assert session.connection().execute(documents.DOCUMENTS.select()).one().subject == DOCUMENT.subject
+
+
+def test_restarted_cursor_compares(database: Database) -> None:
+    """A stream that starts anew counts what it holds, and what the reading does not see again is known after it."""
+    with database.transaction() as session:
+        cursors.move(session, CODE, "documents", 12, caught_up=True, now=NOON)
+        documents.save_documents(session, CODE, [DOCUMENT, replace(DOCUMENT, id="d-2", timestamp=12)])
+
+        cursors.restart(session, CODE, "documents", [documents.DOCUMENTS], now=LATER)
+        begun = cursors.read(session, CODE, "documents")
+        changed = documents.save_documents(session, CODE, [replace(DOCUMENT, timestamp=3)])
+        gone = documents.forget_unseen_documents(session, CODE)
+        cursors.end_comparison(session, CODE, "documents", kept=0, now=LATER)
+        ended = cursors.read(session, CODE, "documents")
+
+    assert (begun.timestamp, begun.caught_up, begun.comparing, begun.held) == (0, False, True, 2)
+    assert (changed, gone) == (0, 1)
+    assert (ended.comparing, ended.compared_at) == (False, LATER)
+
+
+def test_forgotten_invoice_that_was_received_is_not_taken(database: Database, pinned: PinnedDivision) -> None:
+    """An invoice whose header went and came back was taken: it is among the received ones."""
+    with database.transaction() as session:
+        envelope = envelopes.add(session, origin=envelopes.Origin.EXACT, division=CODE, now=NOON)
+        received = ReceivedInvoice(
+            id="r-1",
+            division=CODE,
+            origin=envelopes.Origin.EXACT,
+            envelope_id=envelope.id,
+            exact_id=HEADER.id,
+            number="42",
+            type=InvoiceType.INVOICE,
+            seller_name="",
+            seller_key="",
+            buyer_name="",
+            currency="EUR",
+            created_at=NOON,
+            updated_at=NOON,
+        )
+        invoices.add(session, received)
+
+        sales_invoices.save_headers(session, CODE, [HEADER, replace(HEADER, id="new", number=43)])
+
+        assert [each.id for each in sales_invoices.to_take(session, CODE, 9)] == ["new"]
 
 
 def test_only_finished_untaken_invoices_are_taken(database: Database) -> None:
@@ -160,7 +240,7 @@ def test_taken_stays_taken_after_a_change(database: Database) -> None:
         sales_invoices.mark_taken(session, CODE, "i-1", now=NOON)
 
         sales_invoices.save_headers(session, CODE, [replace(HEADER, amount=Decimal(1), timestamp=20)])
-        cursors.reset(session, CODE)
+        cursors.restart(session, CODE, "invoices", [sales_invoices.ROWS, sales_invoices.HEADERS], now=NOON)
         sales_invoices.save_headers(session, CODE, [replace(HEADER, timestamp=2)])
 
         assert sales_invoices.to_take(session, CODE, 9) == ()

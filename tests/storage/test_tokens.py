@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy
+from sqlmodel import Session
 
 from connector.errors import Busy, MissingSecret, NothingFound
 from connector.storage import connections, tokens
@@ -77,64 +78,89 @@ def test_lease_is_taken_only_when_free_and_seen(
     assert got is taken
 
 
+def postpone(session: Session, connection: Connection, *, owner: str, cause: str | None = None) -> None:
+    """Say that a renewal of the first version was refused, and may be tried again a minute later."""
+    tokens.postpone(
+        session,
+        connection.id,
+        owner=owner,
+        version=0,
+        until=LATER + timedelta(minutes=1),
+        failed_renewals=1,
+        trouble="refused",
+        cause=cause,
+        renewal_begun_at=None,
+    )
+
+
 def test_storing_releases_and_counts(database: Database, vault: Vault, connection: Connection) -> None:
     """A renewed pair raises the fencing number, frees the lease and clears what was suspected."""
     with database.transaction() as session:
         tokens.take_lease(session, connection.id, version=0, owner="us", now=NOON, until=LATER)
-        tokens.suspect(session, connection.id, owner="us", cause="invalid_grant")
+        postpone(session, connection, owner="us", cause="invalid_grant")
+        tokens.take_lease(session, connection.id, version=0, owner="us", now=LATER, until=LATER + timedelta(minutes=3))
 
-        tokens.store_pair(session, vault, connection.id, owner="us", version=0, pair=PAIR, now=NOON)
+        tokens.store_pair(session, vault, connection.id, version=0, pair=PAIR, now=LATER)
 
         stored = tokens.read(session, vault, connection.id)
     assert stored == tokens.StoredTokens(
-        pair=PAIR, version=1, lease_by=None, lease_until=None, state=ConnectionState.ACTIVE, cause=None
+        pair=PAIR,
+        version=1,
+        lease_by=None,
+        lease_until=None,
+        state=ConnectionState.ACTIVE,
+        cause=None,
+        fence=connection.fence,
+        renewal_begun_at=None,
+        failed_renewals=0,
+        retry_at=None,
+        trouble=None,
     )
 
 
-def test_lost_lease_cannot_store(database: Database, vault: Vault, connection: Connection) -> None:
-    """Who lost the lease to another, or to a new consent, keeps nothing and is told."""
+def test_pair_of_an_ended_chain_is_not_stored(database: Database, vault: Vault, connection: Connection) -> None:
+    """Whose pair was overtaken by a new consent keeps nothing and is told."""
     with database.transaction() as session:
         tokens.take_lease(session, connection.id, version=0, owner="slow", now=NOON, until=LATER)
         tokens.accept_pair(session, vault, connection.id, pair=PAIR, now=NOON)
 
         with pytest.raises(Busy):
             tokens.store_pair(
-                session,
-                vault,
-                connection.id,
-                owner="slow",
-                version=0,
-                pair=replace(PAIR, access_token="stale"),
-                now=NOON,
+                session, vault, connection.id, version=0, pair=replace(PAIR, access_token="stale"), now=NOON
             )
 
         assert tokens.read(session, vault, connection.id).pair == PAIR
 
 
-def test_lease_taken_over_cannot_store(database: Database, vault: Vault, connection: Connection) -> None:
-    """Who was slower than its lease keeps nothing once another has taken it."""
+def test_begun_renewal_is_known_until_it_ended(database: Database, connection: Connection, vault: Vault) -> None:
+    """That a renewal was begun outlives its lease and the lease of the next one, until one ends with an answer."""
+    begun = []
     with database.transaction() as session:
-        until = LATER + timedelta(minutes=3)
-        tokens.take_lease(session, connection.id, version=0, owner="slow", now=NOON, until=LATER)
-        tokens.take_lease(session, connection.id, version=0, owner="quick", now=LATER, until=until)
+        tokens.take_lease(session, connection.id, version=0, owner="dead", now=NOON, until=LATER)
+        begun.append(tokens.read(session, vault, connection.id).renewal_begun_at)
+        tokens.release_lease(session, connection.id, owner="dead")
+        begun.append(tokens.read(session, vault, connection.id).renewal_begun_at)
+        tokens.take_lease(session, connection.id, version=0, owner="us", now=LATER, until=LATER + timedelta(minutes=3))
+        begun.append(tokens.read(session, vault, connection.id).renewal_begun_at)
 
-        with pytest.raises(Busy):
-            tokens.store_pair(session, vault, connection.id, owner="slow", version=0, pair=PAIR, now=LATER)
+        postpone(session, connection, owner="us")
 
-        assert tokens.read(session, vault, connection.id).lease_by == "quick"
+        begun.append(tokens.read(session, vault, connection.id).renewal_begun_at)
+    assert begun == [NOON, NOON, NOON, None]
 
 
-def test_only_the_owner_releases(database: Database, vault: Vault, connection: Connection) -> None:
-    """A lease is given back by who holds it."""
+@pytest.mark.parametrize(("owner", "ended"), [("us", True), ("them", False)])
+def test_only_the_owner_postpones(
+    database: Database, vault: Vault, connection: Connection, owner: str, ended: bool
+) -> None:
+    """Who holds the lease says when to try again and gives it back; nobody else does."""
     with database.transaction() as session:
         tokens.take_lease(session, connection.id, version=0, owner="us", now=NOON, until=LATER)
 
-        tokens.release_lease(session, connection.id, owner="them")
-        held = tokens.read(session, vault, connection.id).lease_by
-        tokens.release_lease(session, connection.id, owner="us")
+        postpone(session, connection, owner=owner)
 
-        assert held == "us"
-        assert tokens.read(session, vault, connection.id).lease_by is None
+        stored = tokens.read(session, vault, connection.id)
+    assert (stored.lease_by is None, stored.retry_at is not None) == (ended, ended)
 
 
 def test_lost_connection_waits_for_somebody_since_then(
@@ -185,13 +211,3 @@ def test_removed_connection_has_no_tokens(database: Database, vault: Vault, conn
 
         with pytest.raises(NothingFound):
             tokens.read(session, vault, ConnectionId(connection.id))
-
-
-def test_state_can_be_set(database: Database, connection: Connection) -> None:
-    """A state set by hand is read back with its cause."""
-    with database.transaction() as session:
-        connections.set_state(session, connection.id, ConnectionState.NEEDS_PERSON, cause="restored", now=LATER)
-
-        found = connections.get(session, connection.id)
-
-    assert found == replace(connection, state=ConnectionState.NEEDS_PERSON, cause="restored", state_since=LATER)

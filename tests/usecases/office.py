@@ -35,7 +35,8 @@ from connector.usecases.handling import Handling
 from connector.usecases.ingest_paths import FileOutcome, ingest_paths
 from connector.usecases.plan_setup import plan_setup
 from connector.usecases.run_once import route_received, take_and_route, tally
-from connector.usecases.sync_division import SyncReport, sync_cards, sync_division
+from connector.usecases.sync_division import sync_cards, sync_division
+from connector.usecases.sync_report import SyncReport
 from connector.usecases.undo_setup import undo_setup, undoable_steps
 
 TODAY = date(2026, 11, 2)

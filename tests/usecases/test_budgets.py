@@ -12,8 +12,9 @@ from connector.errors import ExactRateLimited, ExactRejected
 from connector.exact.budget import Priority
 from connector.settings import Settings
 from connector.storage import cursors, customers
+from connector.usecases.sync_division import least_calls
 
-from .office import DIVISION, Office, OpenOffice
+from .office import DIVISION, START, Office, OpenOffice
 
 ACCOUNTS = "crm/Accounts"
 
@@ -125,3 +126,59 @@ def test_rest_ends_after_an_hour(open_office: OpenOffice) -> None:
         rows = wiring.exact(wiring.pinned()[0]).read_all(ACCOUNTS, select=["ID"])
 
     assert len(rows) == len(office.server.state.accounts(DIVISION))
+
+
+def test_resting_stream_holds_no_other_up(open_office: OpenOffice) -> None:
+    """While contacts rest after five refusals, the sync ends with exit 4, and everything else of Exact's comes in."""
+    office = open_office(customers=3, invoices=3, limits=True)
+    office.server.state.faults.on("refuse:400:sync/CRM/Contacts")
+    for _ in range(5):
+        office.try_sync()
+    office.server.reset_calls()
+    account = office.server.state.accounts(DIVISION)[0]
+    office.server.state.ui_change_account(DIVISION, str(account["Code"]), Name="Nieuwe naam")
+
+    report = office.try_sync()
+
+    assert isinstance(report.error, ExactRateLimited)
+    assert office.server.calls(DIVISION, "GET", "sync/CRM/Contacts") == 0
+    assert office.server.calls(DIVISION, "GET", "sync/Deleted") == 1
+    with office.database.reading() as session:
+        stored = customers.find_by_code(session, office.division.code, str(account["Code"]))
+    assert stored is not None
+    assert stored.name == "Nieuwe naam"
+
+
+def test_calls_of_a_sync_are_known_before(open_office: OpenOffice) -> None:
+    """With nothing changed a sync takes just the calls that were foretold, on the same day and on the next."""
+    office = open_office(customers=3, invoices=3, limits=True)
+    office.sync()
+    told, taken = [], []
+    for days in (0, 1):
+        office.clock.forward(days=days)
+        told.append(least_calls(office.database, office.division.code, now=office.clock(), start_date=START))
+        taken.append(office.sync().api_calls)
+
+    assert told == taken == [6, 9]
+
+
+def test_calls_of_a_full_sync_are_known_before(open_office: OpenOffice) -> None:
+    """A sync of everything again takes a call more for each 1,000 rows."""
+    office = open_office(customers=2100, invoices=0, limits=True)
+    office.sync()
+    told = least_calls(office.database, office.division.code, now=office.clock(), start_date=START, full=True)
+
+    taken = office.sync(full=True).api_calls
+
+    rows = [len(office.server.state.accounts(DIVISION)), len(office.server.state.contacts(DIVISION))]
+    assert told == taken == 6 + sum(number // 1000 for number in rows)
+
+
+def test_files_are_foretold(open_office: OpenOffice) -> None:
+    """Before the first file is fetched the sync says how many calls are still to come."""
+    office = open_office(customers=6, invoices=12, limits=True)
+    told: list[int] = []
+
+    report = office.sync(foresee=told.append)
+
+    assert told == [report.fetched] == [office.server.calls(DIVISION, "GET", "docs/SysAttachment.aspx")]

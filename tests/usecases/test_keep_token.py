@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import os
+import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from connector.errors import AuthorizationLost, ExactUnavailable
 from connector.exact.client import ExactClient
-from connector.exact.oauth import ExactOAuth
+from connector.exact.oauth import ExactOAuth, token_http_client
 from connector.exact.protocol import TokenAnswer
+from connector.exact_sandbox.http import Answer, Request
 from connector.storage import connections, tokens
 from connector.storage.connections import Connection, ConnectionId, ConnectionState
 from connector.storage.tokens import StoredTokens
@@ -25,6 +33,12 @@ from .office import Killed, Office, OpenOffice
 
 LIFE = 40
 """Seconds that the sandbox's access tokens live; it refuses to renew in the first 10."""
+FAULT = Answer(
+    status=500,
+    body=b'{"fault":{"faultstring":"Failed to execute the ExtractVariables: ExtractAccessToken",'
+    b'"detail":{"errorcode":"steps.extractvariables.ExecutionFailed"}}}',
+)
+"""As of Exact's gateway at night (exact-online-api.md 1.5)."""
 TOKEN_CALL = (None, "POST", "oauth2/token")
 
 
@@ -68,6 +82,7 @@ def keeper(office: Office, connection: ConnectionId, oauth: ExactOAuth | None = 
         office.wiring.vault,
         oauth or office.wiring.oauth,
         connection,
+        fences=office.wiring.fences,
         clock=office.clock,
         sleep=lambda seconds: time.sleep(seconds / 10),
     )
@@ -144,21 +159,22 @@ def test_pair_is_committed_before_it_is_used(office: Office, connection: Connect
     assert token_calls(office) == 1
 
 
+def age_pair(office: Office, *, seconds: int) -> None:
+    """Let our pair look older than it is, as when our clock runs ahead of Exact's."""
+    pair = stored(office).pair
+    assert pair is not None
+    early = dataclasses.replace(pair, issued_at=pair.issued_at - timedelta(seconds=seconds))
+    with office.database.transaction() as session:
+        tokens.accept_pair(session, office.wiring.vault, read_connection(office).id, pair=early, now=office.clock())
+
+
 def test_refused_as_too_early_keeps_the_pair(open_office: OpenOffice) -> None:
     """When Exact says that the token has not expired yet, the pair we hold goes on being used."""
     office = open_office(customers=1, invoices=0, token_life=600)
     ours = keeper(office, read_connection(office).id)
-    before = stored(office)
-    pair = before.pair
+    pair = stored(office).pair
     assert pair is not None
-    with office.database.transaction() as session:  # as if our clock ran ahead of Exact's
-        early = tokens.TokenPair(
-            access_token=pair.access_token,
-            refresh_token=pair.refresh_token,
-            issued_at=pair.issued_at - timedelta(seconds=580),
-            expires_in=600,
-        )
-        tokens.accept_pair(session, office.wiring.vault, read_connection(office).id, pair=early, now=office.clock())
+    age_pair(office, seconds=599)
 
     given = ours()
 
@@ -219,6 +235,7 @@ def test_invalid_grant_twice_is_believed(office: Office, connection: ConnectionI
     office.clock.forward(seconds=LIFE + 1)
     with pytest.raises(ExactUnavailable):
         keeper(office, connection)()
+    office.clock.forward(minutes=5)
 
     with pytest.raises(AuthorizationLost) as lost:
         keeper(office, connection)()
@@ -259,6 +276,7 @@ def test_a_good_renewal_clears_the_doubt(office: Office, connection: ConnectionI
     with pytest.raises(ExactUnavailable):
         keeper(office, connection)()
     chain.broken = False
+    office.clock.forward(minutes=5)
     keeper(office, connection)()
     chain.broken = True
     office.clock.forward(seconds=LIFE + 1)
@@ -275,7 +293,9 @@ def test_revoked_consent_stops_a_sync(open_office: OpenOffice) -> None:
     office.sync()
     office.server.state.revoke_consent()
 
-    first, second = office.try_sync(), office.try_sync()
+    first = office.try_sync()
+    office.clock.forward(minutes=5)
+    second = office.try_sync()
 
     assert isinstance(first.error, ExactUnavailable)
     assert isinstance(second.error, AuthorizationLost)
@@ -315,6 +335,70 @@ def test_killed_during_the_call_the_old_token_is_tried_again(office: Office, con
     given = keeper(office, connection)()
 
     assert given == access_token(office)
+
+
+def test_used_up_by_a_dead_process_is_called_lost_in_flight(office: Office, connection: ConnectionId) -> None:
+    """A process that died after Exact had answered took the new pair with it: that is what the loss is called."""
+
+    def die() -> None:
+        raise Killed
+
+    office.clock.forward(seconds=LIFE + 1)
+    with pytest.raises(Killed):
+        keeper(office, connection, overtaken_by(office, die))()
+    office.clock.forward(minutes=3)
+
+    with pytest.raises(AuthorizationLost) as lost:
+        keeper(office, connection)()
+
+    assert lost.value.cause == "lost_in_flight"
+    assert read_connection(office).cause == "lost_in_flight"
+
+
+def test_refusal_after_a_lost_answer_is_lost_in_flight(office: Office, connection: ConnectionId) -> None:
+    """When the answer was lost on the way and the token turns out to be used up, the one led to the other."""
+    office.clock.forward(seconds=LIFE + 1)
+    with token_answers(office, lambda answer: FAULT), pytest.raises(ExactUnavailable):
+        keeper(office, connection)()
+    office.clock.forward(minutes=5)
+
+    with pytest.raises(AuthorizationLost) as lost:
+        keeper(office, connection)()
+
+    assert lost.value.cause == "lost_in_flight"
+
+
+def test_refusal_clears_what_a_dead_process_left(office: Office, connection: ConnectionId) -> None:
+    """Exact's own no proves that the pair was not used up: an old token later on was used by somebody else."""
+    office.clock.forward(seconds=LIFE + 1)
+    chain = office.server.state.office.chains[-1]
+    chain.broken = True
+    with pytest.raises(ExactUnavailable):
+        keeper(office, connection)()
+    break_chain(office)
+    office.clock.forward(minutes=5)
+
+    with pytest.raises(AuthorizationLost) as lost:
+        keeper(office, connection)()
+
+    assert lost.value.cause == "old_refresh_token"
+
+
+def test_answer_that_outlives_its_lease_still_counts(office: Office, connection: ConnectionId) -> None:
+    """When the machine slept through the lease and another process has taken over, the pair that came is kept."""
+
+    def sleep() -> None:
+        office.clock.forward(minutes=4)
+        with pytest.raises(AuthorizationLost):
+            keeper(office, connection)()
+
+    office.clock.forward(seconds=LIFE + 1)
+
+    given = keeper(office, connection, overtaken_by(office, sleep))()
+
+    assert given == access_token(office)
+    assert holds_the_newest(office)
+    assert stored(office).state is ConnectionState.ACTIVE
 
 
 def test_lease_of_a_living_process_is_respected(office: Office, connection: ConnectionId) -> None:
@@ -380,3 +464,212 @@ def test_client_goes_on_over_many_token_lives(office: Office) -> None:
 
     assert token_calls(office) == 10
     assert office.server.refusals(401) == 0
+
+
+def overtaken_by(office: Office, happening: Callable[[], None], *, before: bool = False) -> ExactOAuth:
+    """A token service at which something happens after Exact has answered, or before it is asked."""
+    real = office.wiring.oauth
+
+    class Overtaken(ExactOAuth):
+        def refresh(self, refresh_token: str) -> TokenAnswer:
+            if before:
+                happening()
+            answer = real.refresh(refresh_token)
+            if not before:
+                happening()
+            return answer
+
+    return Overtaken(real._http, base_url=office.server.base_url, client_id="", client_secret="", redirect_uri="")
+
+
+@contextmanager
+def token_answers(office: Office, change: Callable[[Answer], Answer], *, asked: bool = True) -> Iterator[None]:
+    """Let every answer of the token endpoint be another one; with `asked=False` its work is not done either."""
+    api = office.server._api
+    real = api.answer
+
+    def answer(request: Request) -> Answer:
+        if request.path != "/api/oauth2/token":
+            return real(request)
+        if asked:
+            return change(real(request))
+        api.calls[TOKEN_CALL] += 1
+        return change(Answer())
+
+    api.answer = answer  # type: ignore[method-assign]  # the one way in, where faults are injected
+    try:
+        yield
+    finally:
+        del api.answer
+
+
+def holds_the_newest(office: Office) -> bool:
+    """Whether the refresh token in the database is the one that Exact will take next."""
+    pair = stored(office).pair
+    return pair is not None and pair.refresh_token == office.server.state.office.chains[-1].refresh_token
+
+
+PAUSES = [5, 15, 60, 6 * 60, 24 * 60, 24 * 60]
+"""Minutes from one attempt to the next (exact-online-api.md 1.6)."""
+
+
+@pytest.mark.parametrize("answer", [FAULT, Answer(status=200, body=b"")], ids=["fault", "empty"])
+def test_pauses_grow(office: Office, connection: ConnectionId, answer: Answer) -> None:
+    """While the token service stumbles, attempts come after 5 and 15 minutes, 1, 6 and 24 hours, and none between."""
+    begun, calls = office.clock() + timedelta(seconds=LIFE + 1), []
+    with token_answers(office, lambda _: answer, asked=False):
+        office.clock.forward(seconds=LIFE + 1)
+        while len(calls) < len(PAUSES) + 1:
+            before = token_calls(office)
+            with pytest.raises(ExactUnavailable):
+                keeper(office, connection)()
+            if token_calls(office) > before:
+                calls.append((office.clock() - begun) // timedelta(minutes=1))
+            office.clock.forward(minutes=1)
+
+    assert calls == list(itertools.accumulate(PAUSES, initial=0))
+    assert stored(office).state is ConnectionState.ACTIVE
+
+
+def test_an_hour_of_faults_is_survived(office: Office, connection: ConnectionId) -> None:
+    """After an hour in which every token answer is a fault, of many processes that ask, the connection lives."""
+    client = office.client
+    with token_answers(office, lambda _: FAULT, asked=False):
+        office.clock.forward(seconds=LIFE + 1)
+        for _ in range(60):
+            with pytest.raises(ExactUnavailable):
+                client.me()
+            with pytest.raises(ExactUnavailable):
+                keeper(office, connection)()
+            office.clock.forward(minutes=1)
+    calls = token_calls(office)
+    office.clock.forward(minutes=25)
+
+    me = client.me()
+
+    assert me.full_name
+    assert calls == 3  # at 0, 5 and 20 minutes
+    assert stored(office).failed_renewals == 0
+
+
+def test_pause_of_a_clock_that_ran_ahead_ends(office: Office, connection: ConnectionId) -> None:
+    """A pause that a wrong clock has put years ahead keeps nobody from renewing once the clock is right."""
+    office.clock.forward(days=800)
+    with token_answers(office, lambda _: FAULT, asked=False), pytest.raises(ExactUnavailable):
+        keeper(office, connection)()
+    office.clock.forward(days=-790)
+
+    given = keeper(office, connection)()
+
+    assert given == access_token(office)
+
+
+def test_service_out_of_reach_is_tried_each_minute(office: Office, connection: ConnectionId) -> None:
+    """What never reached Exact costs nothing there: a network that comes back is noticed within a minute."""
+    office.clock.forward(seconds=LIFE + 1)
+    nowhere = token_http_client("http://127.0.0.1:9")
+    oauth = ExactOAuth(nowhere, base_url="http://127.0.0.1:9", client_id="", client_secret="", redirect_uri="")
+    for _ in range(3):
+        with pytest.raises(ExactUnavailable):
+            keeper(office, connection, oauth)()
+        office.clock.forward(minutes=1)
+    nowhere.close()
+
+    given = keeper(office, connection)()
+
+    assert given == access_token(office)
+
+
+def test_brought_refresh_token_is_kept(office: Office, connection: ConnectionId) -> None:
+    """A refusal that brings a new refresh token is stored with its pause, and the next renewal uses it."""
+    chain = office.server.state.office.chains[-1]
+
+    def refuse(_: Answer) -> Answer:
+        chain.used.append(chain.refresh_token)
+        chain.refresh_token = "brought"
+        body = b'{"error":"access_denied","error_description":"access_token not expired","refresh_token":"brought"}'
+        return Answer(status=400, body=body)
+
+    office.clock.forward(seconds=LIFE + 1)
+    with token_answers(office, refuse, asked=False):
+        keeper(office, connection)()
+    paused = stored(office)
+    office.clock.forward(minutes=1)
+
+    given = keeper(office, connection)()
+
+    assert paused.pair is not None
+    assert (paused.pair.refresh_token, paused.trouble, paused.lease_by) == ("brought", "too_early", None)
+    assert paused.retry_at is not None
+    assert given == access_token(office)
+
+
+def test_too_early_is_not_asked_again_at_once(open_office: OpenOffice) -> None:
+    """Many requests with a token that Exact calls unexpired cost one token call a minute."""
+    office = open_office(customers=1, invoices=0, token_life=600)
+    ours = keeper(office, read_connection(office).id)
+    age_pair(office, seconds=580)
+    office.server.reset_calls()
+
+    given = {ours() for _ in range(20)}
+
+    assert given == {access_token(office)}
+    assert token_calls(office) == 1
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_interrupt_waits_for_the_renewal(office: Office, connection: ConnectionId, times: int) -> None:
+    """Ctrl-C during the token call, pressed once or again and again, is heard only once the new pair is stored."""
+
+    def press() -> None:
+        for _ in range(times):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)  # the answer is still on its way
+
+    office.clock.forward(seconds=LIFE + 1)
+
+    with pytest.raises(KeyboardInterrupt):
+        keeper(office, connection, overtaken_by(office, press))()
+
+    assert token_calls(office) == 1
+    assert holds_the_newest(office)
+    assert stored(office).lease_by is None
+
+
+def test_locked_database_does_not_lose_the_pair(office: Office, connection: ConnectionId) -> None:
+    """A database that somebody else writes to when the answer comes is tried again until it takes the new pair."""
+    event.listen(office.database.engine, "connect", lambda raw, _: raw.execute("PRAGMA busy_timeout=1"))
+    office.database.dispose()  # what is open already waits longer
+    file = office.database.engine.url.database
+    assert file is not None
+    waits: list[float] = []
+    with closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as other:
+        oauth = overtaken_by(office, lambda: other.execute("BEGIN IMMEDIATE"))
+        ours = TokenKeeper(
+            office.database,
+            office.wiring.vault,
+            oauth,
+            connection,
+            fences=office.wiring.fences,
+            clock=office.clock,
+            sleep=lambda seconds: (waits.append(seconds), other.rollback() if len(waits) == 3 else None)[0],
+        )
+        office.clock.forward(seconds=LIFE + 1)
+
+        given = ours()
+
+    assert len(waits) == 3
+    assert given == access_token(office)
+    assert holds_the_newest(office)
+    assert token_calls(office) == 1
+
+
+def test_pair_of_a_new_consent_is_not_overwritten(office: Office, connection: ConnectionId) -> None:
+    """A pair that comes in after somebody connected again is dropped: the new consent has ended its chain."""
+    oauth = overtaken_by(office, lambda: office.connect() and None)
+    office.clock.forward(seconds=LIFE + 1)
+
+    given = keeper(office, connection, oauth)()
+
+    assert given == access_token(office)
+    assert holds_the_newest(office)

@@ -51,6 +51,11 @@ def upgrade() -> None:
         sa.Column("token_issued_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("token_expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("refresh_issued_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("renewal_begun_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("failed_renewals", sa.Integer(), nullable=False),
+        sa.Column("retry_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("trouble", sa.String(), nullable=True),
+        sa.Column("fence", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("state_since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("cause", sa.String(), nullable=True),
@@ -81,7 +86,14 @@ def upgrade() -> None:
         sa.Column("stream", sa.String(), nullable=False),
         sa.Column("timestamp", sa.BigInteger(), nullable=False),
         sa.Column("caught_up", sa.Boolean(), nullable=False),
+        sa.Column("complete_to", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("comparing", sa.Boolean(), nullable=False),
+        sa.Column("held", sa.Integer(), nullable=False),
+        sa.Column("kept", sa.Integer(), nullable=False),
+        sa.Column("compared_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("refused_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("modified_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("division", "stream", name="pk_cursor"),
     )
     op.create_table(
@@ -126,7 +138,9 @@ def upgrade() -> None:
         sa.Column("invoice_id", sa.String(), nullable=True),
         sa.Column("invoice_number", sa.Integer(), nullable=True),
         sa.Column("date", sa.Date(), nullable=True),
+        sa.Column("modified_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("timestamp", sa.BigInteger(), nullable=False),
+        sa.Column("listed_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("division", "id", name="pk_document"),
     )
     op.create_index("ix_document_division_invoice_id", "document", ["division", "invoice_id"])
@@ -351,7 +365,7 @@ def upgrade() -> None:
     op.create_table(
         "delivery",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("invoice_id", sa.String(), nullable=False),
+        sa.Column("invoice_id", sa.String(), nullable=True),
         sa.Column("division", sa.BigInteger(), nullable=True),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("cause", sa.String(), nullable=False),
@@ -386,6 +400,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("message_id", name="uq_delivery_message_id"),
     )
     op.create_index("ix_delivery_division", "delivery", ["division"])
+    op.create_index(
+        "uq_delivery_without_invoice",
+        "delivery",
+        ["kind", "channel", "address", "cause"],
+        unique=True,
+        sqlite_where=sa.text("invoice_id IS NULL"),
+        postgresql_where=sa.text("invoice_id IS NULL"),
+    )
     op.create_index("ix_delivery_state_due_at", "delivery", ["state", "due_at"])
 
     op.create_table(
