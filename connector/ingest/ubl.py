@@ -441,6 +441,7 @@ def _read_root(root: Node, findings: Findings) -> Invoice:
         project_reference=_read_project(root),
         preceding_invoice=root.text("cac:BillingReference", "cac:InvoiceDocumentReference", "cbc:ID"),
         delivery_date=_date(delivery, "cbc:ActualDeliveryDate", findings) if delivery else None,
+        delivery_name=delivery.first_text("cac:DeliveryParty", "cac:PartyName", "cbc:Name") if delivery else "",
         delivery_address=_read_address(place) if place else None,
         payment_terms="\n".join(root.texts("cac:PaymentTerms", "cbc:Note")),
         payment_means=tuple(_read_means(one) for one in means),
