@@ -87,6 +87,8 @@ _BODY_RIGHT = _style("body-right", 8.5, right=True)
 _SMALL = _style("small", 7.5, color=_GREY)
 _HEAD = _style("head", 7.5, font=_BOLD, color=_ACCENT)
 _HEAD_RIGHT = _style("head-right", 7.5, font=_BOLD, color=_ACCENT, right=True)
+_NOTE_HEAD = ParagraphStyle("note-head", parent=_HEAD, spaceAfter=1.2 * mm, keepWithNext=1)
+"""Not left alone at the foot of a page."""
 _LABEL = _style("label", 8.5, color=_GREY)
 _TITLE = _style("title", 19, font=_BOLD, color=_ACCENT)
 _PARTY_NAME = _style("party", 9.5, font=_BOLD)
@@ -266,13 +268,14 @@ def _texts(texts: Iterable[str]) -> list[Flowable]:
 
 
 def _facts(invoice: Invoice, words: Wording) -> list[tuple[str, str]]:
-    place = invoice.delivery_address
+    address = invoice.delivery_address
+    place = [invoice.delivery_name, *(_address_lines(address, words) if address else [])]
     return [
         (words.number, invoice.number),
         (words.issue_date, date_text(invoice.issue_date, words.language)),
         (words.due_date, date_text(invoice.due_date, words.language)),
         (words.delivery_date, date_text(invoice.delivery_date, words.language)),
-        (words.delivered_to, ", ".join(filter(None, _address_lines(place, words))) if place else ""),
+        (words.delivered_to, ", ".join(filter(None, place))),
         (words.buyer_reference, invoice.buyer_reference),
         (words.order_reference, invoice.order_reference),
         (words.contract_reference, invoice.contract_reference),
@@ -491,13 +494,15 @@ def _total(label: str, value: Decimal | None, currency: str, words: Wording) -> 
 
 
 def _payment(invoice: Invoice, words: Wording) -> list[Flowable]:
-    pairs = [pair for each in invoice.payment_means for pair in _payment_facts(each, words)]
-    if invoice.payment_means and invoice.due_date:
-        pairs.append((words.due_date, date_text(invoice.due_date, words.language)))
-    block: list[Flowable] = []
-    if pairs:
-        block = [Paragraph(words.payment, _HEAD), Spacer(0, 1.2 * mm), _pairs(pairs, _WIDTH, 40 * mm)]
-    return [KeepTogether(block), Spacer(0, 4 * mm)] if block else []
+    ways = [_payment_facts(each, words) for each in invoice.payment_means]
+    if ways and invoice.due_date:
+        ways[-1].append((words.due_date, date_text(invoice.due_date, words.language)))
+    if not ways:
+        return []
+    block: list[Flowable] = [Paragraph(words.payment, _HEAD)]
+    for pairs in ways:
+        block += [Spacer(0, 1.2 * mm), _pairs(pairs, _WIDTH, 40 * mm)]
+    return [KeepTogether(block), Spacer(0, 4 * mm)]
 
 
 def _payment_facts(means: PaymentMeans, words: Wording) -> list[tuple[str, str]]:
@@ -528,7 +533,7 @@ def _notes(invoice: Invoice, words: Wording) -> list[Flowable]:
             rows = shown.split("\n", _NOTE_LINES)
             markup = "<br/>".join(escape(row) for row in rows[:_NOTE_LINES])
             markup += "<br/>…" if len(rows) > _NOTE_LINES else ""
-            flowables += [Paragraph(heading, _HEAD), Spacer(0, 1.2 * mm), Paragraph(markup, _BODY)]
+            flowables += [Paragraph(heading, _NOTE_HEAD), Paragraph(markup, _BODY)]
             flowables.append(Spacer(0, 4 * mm))
     return flowables
 

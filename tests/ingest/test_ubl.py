@@ -27,6 +27,7 @@ from connector.ingest.ubl import (
     parse_date,
     parse_decimal,
     read_invoice,
+    recognise_format,
 )
 from connector.invoice import Identifier, InvoiceType, Severity
 
@@ -90,6 +91,40 @@ def test_every_flavour_is_recognised_and_read(sample: Sample, name: str, word: s
     reading = read_invoice(sample(name))
 
     assert (reading.format, reading.invoice.seller.kvk, reading.findings) == (word, "12345670", ())
+
+
+EN = "urn:cen.eu:en16931:2017"
+NLCIUS = EN + "#compliant#urn:fdc:nen.nl:nlcius:v1.0"
+PEPPOL = EN + "#compliant#urn:fdc:peppol.eu:2017:poacc:"
+SI_1 = "urn:www.cenbii.eu:transaction:biitrns010:ver2.0:extended:urn:www.peppol.eu:bis:peppol4a:ver2.0:extended:"
+SI_1_0 = "urn:www.cenbii.eu:transaction:biicoretrdm010:ver1.0:#urn:www.peppol.eu:bis:peppol4a:ver1.0#"
+
+
+@pytest.mark.parametrize(
+    ("written", "word"),
+    [
+        (EN, "en16931"),
+        (NLCIUS, "nlcius"),
+        (f"\n  {EN}#compliant#\n  urn:fdc:nen.nl:nlcius:v1.0 ", "nlcius"),
+        (NLCIUS + "#conformant#urn:fdc:nen.nl:gaccount:v1.0", "si-ubl-2.0-gaccount"),
+        (NLCIUS + "#conformant#urn:fdc:energie-efactuur.nl:invoice:v3.1", "nlcius"),
+        (PEPPOL + "billing:3.0", "peppol-bis-3"),
+        (PEPPOL + "selfbilling:3.0", "peppol-bis-3-selfbilling"),
+        (EN + "#compliant#urn:xeinkauf.de:kosit:xrechnung_3.0", "xrechnung-3.0"),
+        (EN + "#compliant#urn:xeinkauf.de:kosit:xrechnung_3.0#conformant#urn:xeinkauf.de:kosit:extension:xrechnung_3.0",
+         "xrechnung-3.0"),
+        (EN + "#compliant#urn:example:another", "en16931-other-cius"),
+        (SI_1 + "urn:www.simplerinvoicing.org:si:si-ubl:ver1.2", "si-ubl-1.2"),
+        (SI_1 + "urn:www.simplerinvoicing.org:si:si-ubl:ver1.1.3", "si-ubl-1.1"),
+        (SI_1_0 + "urn:www.simplerinvoicing.org:si-ubl:invoice:ver1.0.x", "si-ubl-1.0"),
+        ("urn:www.simplerinvoicing.org:si-ubl:credit-note:ver1.0.x", "si-ubl-1.0"),
+        ("urn:example:e-fff", "other"),
+        (" ", "no-customization-id"),
+    ],
+)  # fmt: skip
+def test_format_is_what_the_customization_claims(written: str, word: str) -> None:
+    """The table of e-invoicing.md section 2, with the white space that senders put in."""
+    assert recognise_format(written) == word
 
 
 def test_embedded_picture_of_the_invoice_is_known_as_such(sample: Sample) -> None:
