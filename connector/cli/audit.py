@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from connector.cli.terminal import note, print_json, screen, terminal_of
+from connector.cli.terminal import note, print_json, screen, terminal_of, write_file
 from connector.customers import report
 from connector.customers.report import DivisionAudit
-from connector.errors import InvalidSetting, WrongUsage
+from connector.errors import WrongUsage
 from connector.usecases.audit_kvk import audit_kvk
 
 
@@ -94,7 +94,4 @@ def _write(output: Path | None, content: bytes) -> None:
         sys.stdout.buffer.write(content)
         sys.stdout.flush()
         return
-    try:
-        output.write_bytes(content)
-    except OSError as error:
-        raise InvalidSetting(f"{output} cannot be written: {error.strerror}", hint="choose another file") from error
+    write_file(output, content)
