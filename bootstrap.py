@@ -73,6 +73,10 @@ BENCHMARKS = {
         ["-m", "benchmarks.sync"],
     ),
     "minute": ("how fully writes use the calls that Exact allows per minute", ["-m", "benchmarks.minute"]),
+    "ingest": (
+        "reading and checking invoices, as a multiple of lxml's bare parse of the same bytes",
+        ["-m", "benchmarks.ingest"],
+    ),
     "soak": ("the tests with random kills, with their full number of rounds", ["-m", "pytest", "-m", "soak", "-v"]),
 }
 """What each is about, and its command; more words go to it. Figures: docs/performance.md."""
