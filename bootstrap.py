@@ -42,7 +42,7 @@ def main(words: list[str]) -> int:
     }
     if task == "bench" and not rest:
         for name, (what, _) in BENCHMARKS.items():
-            print(f"{name:8}{what}")
+            print(f"{name:13}{what}")
         return 0
     if task not in tasks or (task == "bench" and rest[0] not in BENCHMARKS):
         print(f"error: unknown task: {' '.join(words)}\n{__doc__}", file=sys.stderr)
@@ -76,6 +76,10 @@ BENCHMARKS = {
     "ingest": (
         "reading and checking invoices, as a multiple of lxml's bare parse of the same bytes",
         ["-m", "benchmarks.ingest"],
+    ),
+    "conformance": (
+        "how far our verdict on invoices agrees with the official rule sets; needs the corpus",
+        ["-m", "benchmarks.conformance"],
     ),
     "soak": ("the tests with random kills, with their full number of rounds", ["-m", "pytest", "-m", "soak", "-v"]),
 }

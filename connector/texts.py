@@ -274,8 +274,6 @@ _RIGHTS: dict[str, dict[str, str]] = {
     },
 }
 """What helps against each `Reason` of a 403; "" is for every other one. Source: exact-online-api.md 2.9, 2.11."""
-REFUSAL_REASONS = frozenset(_RIGHTS) - {"scope", "unauthorized", ""}
-"""The `Reason`s that refuse the user, the licence or the division as a whole, not one endpoint."""
 _UNKNOWN_SCOPE = {"nl": "die dit dekt", "en": "that covers this"}
 
 
@@ -377,13 +375,7 @@ _CAUSES: dict[str, dict[str, tuple[str, str, str]]] = {
             "Make sure that the connector does not run in another place, too. " + _CONNECT_EN,
         ),
     },
-    "no_tokens": {
-        "nl": ("Er zijn geen sleutels", "Het koppelen is begonnen en niet afgemaakt.", _CONNECT_NL),
-        "en": ("There are no keys", "Connecting was begun and not finished.", _CONNECT_EN),
-    },
 }
-CAUSES = frozenset(_CAUSES)
-"""Every word that `cause_text` knows: why a connection is lost."""
 _TROUBLES: dict[str, dict[str, str]] = {
     "too_early": {
         "nl": "Exact Online vindt het nog te vroeg om de koppeling te vernieuwen.",
@@ -399,8 +391,6 @@ _TROUBLES: dict[str, dict[str, str]] = {
         "en": "Exact Online refuses to renew the connection at the moment.",
     },
 }
-TROUBLES = frozenset(_TROUBLES)
-"""Every word that `trouble_text` knows: why a renewal brought nothing."""
 _LOST_MAIL = {
     "nl": {
         "subject": "De koppeling met Exact Online is verbroken: {title}",
@@ -570,6 +560,12 @@ def cause_text(cause: str, language: str) -> ReasonText:
     """
     title, explanation, remedy = _CAUSES[cause][language]
     return ReasonText(title=title, explanation=explanation, remedy=remedy)
+
+
+def loss_remedy(cause: str, language: str) -> str:
+    """Say what to do about a lost connection, and that nothing else is lost."""
+    kept = {"nl": "administraties, cursors en geschiedenis blijven", "en": "divisions, cursors and history stay"}
+    return f"{cause_text(cause, language).remedy}; {kept[language]}"
 
 
 def trouble_text(trouble: str, language: str) -> str:

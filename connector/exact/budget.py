@@ -19,6 +19,7 @@ DAY_LIMIT = 5000
 """Calls per app and administration (section 3), believed until the first answer tells."""
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
+"""Days begin at 00:00 UTC until an answer tells [one: picqer#646]."""
 HOUR_MS = 3_600_000
 ERRORS_PER_HOUR = 5
 """An endpoint rests after so many refusals; Exact blocks the key after 10 (design.md section 3)."""

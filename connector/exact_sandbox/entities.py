@@ -91,24 +91,25 @@ BANK_ACCOUNT = Entity(name="BankAccount", fields=_fields(_COMMON + """
     ID:g Account:g AccountName:s Bank:g BankAccount:s BankAccountHolderName:s BankDescription:s BankName:s BICCode:s
     Blocked:b Description:s Format:s IBAN:s Main:b PaymentServiceAccount:g Type:s TypeDescription:s"""))  # fmt: skip
 _INVOICE_HEADER = """
-    InvoiceID:g InvoiceNumber:i InvoiceDate:D OrderNumber:i OrderDate:D DueDate:D Status:i StatusDescription:s Type:i
-    TypeDescription:s Journal:s JournalDescription:s OrderedBy:g OrderedByName:s OrderedByContactPerson:g
-    OrderedByContactPersonFullName:s InvoiceTo:g InvoiceToName:s InvoiceToContactPerson:g
+    InvoiceID:g InvoiceNumber:i InvoiceDate:D* OrderNumber:i* OrderDate:D* DueDate:D* Status:i StatusDescription:s
+    Type:i* TypeDescription:s Journal:s* JournalDescription:s OrderedBy:g* OrderedByName:s OrderedByContactPerson:g*
+    OrderedByContactPersonFullName:s InvoiceTo:g* InvoiceToName:s InvoiceToContactPerson:g*
     InvoiceToContactPersonFullName:s
-    DeliverTo:g DeliverToName:s DeliverToAddress:g DeliverToContactPerson:g DeliverToContactPersonFullName:s
-    PaymentCondition:s PaymentConditionDescription:s PaymentReference:s YourRef:s Remarks:s Currency:s
-    Document:g DocumentNumber:i DocumentSubject:s AmountDiscount:d AmountDiscountExclVat:d DiscountType:i
-    AmountFCExclVat:d ExtraDutyAmountFC:d GAccountAmountFC:d IncotermAddress:s IncotermCode:s IncotermVersion:i
-    IsExtraDuty:b SalesChannel:g SalesChannelCode:s SalesChannelDescription:s Salesperson:g SalespersonFullName:s
-    SelectionCode:g SelectionCodeCode:s SelectionCodeDescription:s ShippingMethod:g ShippingMethodCode:s
-    ShippingMethodDescription:s StarterSalesInvoiceStatus:i StarterSalesInvoiceStatusDescription:s Warehouse:g
+    DeliverTo:g* DeliverToName:s DeliverToAddress:g* DeliverToContactPerson:g* DeliverToContactPersonFullName:s
+    PaymentCondition:s* PaymentConditionDescription:s PaymentReference:s* YourRef:s* Remarks:s* Currency:s*
+    Document:g* DocumentNumber:i DocumentSubject:s AmountDiscount:d AmountDiscountExclVat:d DiscountType:i
+    AmountFCExclVat:d ExtraDutyAmountFC:d GAccountAmountFC:d* IncotermAddress:s IncotermCode:s IncotermVersion:i
+    IsExtraDuty:b* SalesChannel:g* SalesChannelCode:s SalesChannelDescription:s Salesperson:g* SalespersonFullName:s
+    SelectionCode:g* SelectionCodeCode:s SelectionCodeDescription:s ShippingMethod:g* ShippingMethodCode:s
+    ShippingMethodDescription:s StarterSalesInvoiceStatus:i StarterSalesInvoiceStatusDescription:s Warehouse:g*
     WithholdingTaxAmountFC:d WithholdingTaxBaseAmount:d WithholdingTaxPercentage:d CustomField:s """  # fmt: skip
-_INVOICE_BOTH = "Description:s Discount:d AmountDC:d AmountFC:d VATAmountDC:d VATAmountFC:d "
+_INVOICE_BOTH = "Description:s* Discount:d* AmountDC:d AmountFC:d VATAmountDC:d VATAmountFC:d "
 _INVOICE_LINE = """
-    ID:g InvoiceID:g LineNumber:i Item:g ItemCode:s ItemDescription:s GLAccount:g GLAccountDescription:s Quantity:d
-    UnitPrice:d NetPrice:d VATCode:s<3 VATCodeDescription:s VATPercentage:d UnitCode:s UnitDescription:s Notes:s
-    CostCenter:s CostCenterDescription:s CostUnit:s CostUnitDescription:s CustomerItemCode:s DeliveryDate:D Employee:g
-    EmployeeFullName:s StartTime:D EndTime:D ExtraDutyPercentage:d Pricelist:g PricelistDescription:s Project:g
+    ID:g InvoiceID:g LineNumber:i Item:g* ItemCode:s ItemDescription:s GLAccount:g GLAccountDescription:s Quantity:d*
+    UnitPrice:d* NetPrice:d* VATCode:s<3* VATCodeDescription:s VATPercentage:d UnitCode:s* UnitDescription:s Notes:s*
+    CostCenter:s* CostCenterDescription:s CostUnit:s* CostUnitDescription:s CustomerItemCode:s DeliveryDate:D*
+    Employee:g EmployeeFullName:s StartTime:D* EndTime:D* ExtraDutyPercentage:d Pricelist:g PricelistDescription:s
+    Project:g*
     ProjectDescription:s ProjectWBS:g ProjectWBSDescription:s SalesOrder:g SalesOrderLine:g SalesOrderLineNumber:i
     SalesOrderNumber:i Subscription:g SubscriptionDescription:s TaxSchedule:g TaxScheduleCode:s
     TaxScheduleDescription:s """  # fmt: skip
@@ -178,6 +179,9 @@ ME = Entity(name="Me", key="UserID", fields=_fields("""
     Phone:s
     PhoneExtension:s Mobile:s Nationality:s EmployeeID:g PackageCode:s PictureUrl:s ThumbnailPicture:x IsClientUser:b
     IsStarterUser:b ServerTime:s ServerUtcOffset:d"""))  # fmt: skip
+WEBHOOK_SUBSCRIPTION = Entity(name="WebhookSubscription", fields=_fields("""
+    ID:g CallbackURL:s* ClientID:g Created:t Creator:g CreatorFullName:s Description:s Division:i IsInstant:b* Topic:s*
+    UserID:g*"""))  # fmt: skip
 DELETED = Entity(name="Deleted", fields=_fields(_STAMP + """
     ID:g EntityType:i EntityKey:g DeletedBy:g DeletedDate:t Division:i"""))  # fmt: skip
 

@@ -67,6 +67,8 @@ KINDS = {
         Kind(name="refuse", parameter=REFUSAL,
              effect="refuses an endpoint (sync/* for all of them) with the body that belongs to the status; "
                     "REASON goes into the header of that name, with 403; may be given several times"),
+        Kind(name="mandatory-filter",
+             effect="a list of crm/Accounts has to be filtered by one of the fields Exact names"),
         Kind(name="html", parameter=OFTEN, default="1", effect="a read is answered with an HTML page and status 200"),
         Kind(name="empty", parameter=OFTEN, default="1", effect="a read is answered with nothing and status 200"),
         Kind(name="html-file", parameter=OFTEN, default="1",
@@ -92,6 +94,8 @@ KINDS = {
              effect="printing with e-mail succeeds, and EmailCreationError says that no mail went out"),
         Kind(name="reprint", parameter=OFTEN, default="1",
              effect="printing a processed invoice again gives the same document; else it is refused"),
+        Kind(name="webhook-twice", parameter=OFTEN, default="1", effect="a notice to a webhook is sent twice"),
+        Kind(name="webhook-late", parameter=SECONDS, default="30", effect="notices to webhooks come late"),
     )
 }  # fmt: skip
 

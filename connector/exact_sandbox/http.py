@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -49,6 +49,7 @@ class Answer:
     Args:
         waits: Seconds until it is sent; nothing is locked meanwhile.
         closes_at: After so many bytes of the body the connection is closed; -1: without any answer; None: it is not.
+        unlocked: What has yet to be done while the sandbox is not locked; what it returns is the answer.
     """
 
     status: int = 200
@@ -57,6 +58,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     waits: float = 0.0
     closes_at: int | None = None
+    unlocked: Callable[[], Answer] | None = None
 
 
 def json_answer(value: Any, status: int = 200) -> Answer:

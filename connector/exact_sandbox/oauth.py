@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 CODE_LIFE = timedelta(minutes=3)
 REFRESH_LIFE = timedelta(days=30)
 EARLY_SECONDS = 30  # a refresh is refused until so many seconds before the end: 570 of 600 s
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class TokenRefused(Exception):
@@ -53,7 +53,7 @@ class _Code:
 def acceptable_redirect(uri: str, registered: tuple[str, ...]) -> bool:
     """Exact match with a registered https address; here any http address on a loopback host is accepted as well."""
     parts = urlsplit(uri)
-    return uri in registered or (parts.scheme == "http" and parts.hostname in _LOOPBACK and not parts.query)
+    return uri in registered or (parts.scheme == "http" and parts.hostname in LOOPBACK and not parts.query)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from connector.exact_sandbox.refusal import malformed
 from connector.exact_sandbox.rows import Row
 
 PAGE_SIZE = 60
-SYNC_PAGE_SIZE = 1000
+BIG_PAGE_SIZE = 1000  # of sync and bulk [docs], 2.5
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TOKEN = re.compile(
     r"""\s*(?: (?P<guid>guid'(?P<guid_text>[^']*)') | (?P<time>datetime'(?P<time_text>[^']*)')
@@ -56,6 +56,7 @@ class Query:
 
     select: tuple[str, ...] | None
     matches: Callable[[Row], bool] | None
+    filtered: frozenset[str]  # the fields that the filter names
     top: int | None
     skip: int
     order: tuple[tuple[str, bool], ...]
@@ -96,6 +97,7 @@ class _FilterParser:
         self._entity = entity
         self._tokens = _tokens(text)
         self._at = 0
+        self.fields: set[str] = set()
 
     def parse(self) -> Callable[[Row], bool]:
         node = self._either()
@@ -167,6 +169,7 @@ class _FilterParser:
         if self._peek() == ("mark", "("):
             return self._function(value)
         field = known_field(self._entity, value)
+        self.fields.add(value)
         return Node(type=_NODE_TYPES.get(field.type, "?"), of=lambda row: _comparable(field, row))
 
     def _function(self, name: str) -> Node:
@@ -281,14 +284,15 @@ def parse_query(options: Mapping[str, str], entity: Entity, *, sync: bool = Fals
     for name in select or ():
         if name != "*":
             known_field(entity, name)
-    text, after, matches = options.get("$filter", ""), 0, None
+    text, after, matches, filtered = options.get("$filter", ""), 0, None, frozenset[str]()
     if sync and text:
         only = _ONLY_TIMESTAMP.fullmatch(text.strip())
         if only is None:
             raise malformed("This $filter parameter is not supported for this resource")
         after = int(only[1])
     elif text:
-        matches = _FilterParser(text, entity).parse()
+        parser = _FilterParser(text, entity)
+        matches, filtered = parser.parse(), frozenset(parser.fields)
     token = tuple(
         None if part == ("word", "null") else part[1]
         for part in _tokens(options.get("$skiptoken", ""))
@@ -299,8 +303,9 @@ def parse_query(options: Mapping[str, str], entity: Entity, *, sync: bool = Fals
         if known_field(entity, name).type != "n":
             raise malformed(f"'{name}' is not a navigation property.")
     return Query(
-        select=None if select and "*" in select else select, matches=matches, top=_count(options, "$top"),
-        skip=_count(options, "$skip") or 0, order=() if sync else _order(options.get("$orderby", ""), entity),
+        select=None if select and "*" in select else select, matches=matches, filtered=filtered,
+        top=_count(options, "$top"), skip=_count(options, "$skip") or 0,
+        order=() if sync else _order(options.get("$orderby", ""), entity),
         skip_token=token or None,
         count=options.get("$inlinecount") == "allpages", expand=expand, after_timestamp=after, raw=options,
     )  # fmt: skip
@@ -372,8 +377,8 @@ def put_in_order(rows: Iterable[Row], query: Query, entity: Entity) -> Ordered:
     return Ordered(rows=[row for _key, row in placed], keys=[key for key, _row in placed])
 
 
-def cut_page(ordered: Ordered, query: Query, entity: Entity, *, empty_last: bool = False) -> Slice:
-    """One page of at most 60; continues after the ``$skiptoken``.
+def cut_page(ordered: Ordered, query: Query, entity: Entity, size: int, *, empty_last: bool = False) -> Slice:
+    """One page of at most `size`; continues after the ``$skiptoken``.
 
     Args:
         empty_last: A full last page has a next one all the same, which is empty [assumed], 2.5.
@@ -385,21 +390,21 @@ def cut_page(ordered: Ordered, query: Query, entity: Entity, *, empty_last: bool
             raise malformed("Invalid $skiptoken.")
         token = _sort_key(fields)([unpadded(value) for value in query.skip_token])
         start = bisect_right(ordered.keys, token)
-    page = ordered.rows[start : start + min(query.top if query.top is not None else PAGE_SIZE, PAGE_SIZE)]
-    more = start + len(page) < len(ordered.rows) or (empty_last and len(page) == PAGE_SIZE)
+    page = ordered.rows[start : start + min(query.top if query.top is not None else size, size)]
+    more = start + len(page) < len(ordered.rows) or (empty_last and len(page) == size)
     if page and more and (query.top is None or query.top > len(page)):
-        following = _next(query, page[-1], fields)
+        following = _next(query, page[-1], fields, size)
     else:
         following = None
     previous = ordered.rows[start - 1] if start else None
     return Slice(rows=page, previous=previous, next_options=following, total=len(ordered.rows))
 
 
-def _next(query: Query, last: Row, fields: Sequence[tuple[Field, bool]]) -> dict[str, str]:
+def _next(query: Query, last: Row, fields: Sequence[tuple[Field, bool]], size: int) -> dict[str, str]:
     """The options again, less what was given of ``$top``, and where to go on [live]."""
     options = {name: value for name, value in query.raw.items() if name not in ("$skiptoken", "$skip", "$top")}
     if query.top is not None:
-        options["$top"] = str(query.top - PAGE_SIZE)
+        options["$top"] = str(query.top - size)
     options["$skiptoken"] = ",".join(_literal(field, last) for field, _descending in fields)
     return options
 
@@ -423,9 +428,9 @@ def cut_sync_page(rows: Sequence[Row], start: int, query: Query, *, empty_last: 
     Args:
         empty_last: As with `cut_page`.
     """
-    size = min(query.top if query.top is not None else SYNC_PAGE_SIZE, SYNC_PAGE_SIZE)
+    size = min(query.top if query.top is not None else BIG_PAGE_SIZE, BIG_PAGE_SIZE)
     page = rows[start : start + size]
-    more = start + len(page) < len(rows) or (empty_last and len(page) == SYNC_PAGE_SIZE)
+    more = start + len(page) < len(rows) or (empty_last and len(page) == BIG_PAGE_SIZE)
     more = more and (query.top is None or query.top > len(page))
     options = None
     if page and more:

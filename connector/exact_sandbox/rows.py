@@ -5,7 +5,7 @@ Fields that are absent from a row are null on the wire. `Timestamp` is given by 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -17,6 +17,7 @@ from connector.exact_sandbox.invoicing import (
     VAT_CODES,
     Invoice,
     Line,
+    Totals,
     VatCode,
     cents,
 )
@@ -38,10 +39,11 @@ TABLES = (
     "vat_codes",
     "conditions",
     "document_types",
+    "subscriptions",
 )
 USER_ID = guid("user")
 USER_NAME = "Sander Zandbak"
-_COUNTRIES = {
+COUNTRIES = {
     "NL": "Nederland",
     "BE": "België",
     "DE": "Duitsland",
@@ -80,7 +82,7 @@ def account_row(world: World, division: Division, card: Customer) -> Row:
         StartDate=since.date().isoformat(), EndDate=card.end_date.isoformat() if card.end_date else None,
         IsAnonymised=0, IsReseller=False, IsAccountant=0, Email=card.email, Phone=card.phone,
         MainContact=card.contacts[0].id if card.contacts else None, AddressLine1=card.street, Postcode=card.postcode,
-        City=card.city, Country=card.country, CountryName=_COUNTRIES[card.country], InvoiceAccount=card.invoice_account,
+        City=card.city, Country=card.country, CountryName=COUNTRIES[card.country], InvoiceAccount=card.invoice_account,
         InvoiceAccountCode=str(payer.code) if payer else None, InvoiceAccountName=payer.name if payer else None,
         InvoicingMethod=card.invoicing_method, InvoiceAttachmentType=card.attachment_type,
         PaymentConditionSales=card.payment_condition,
@@ -127,9 +129,8 @@ def _invoice_created(invoice: Invoice) -> str:
 
 
 def invoice_row(division: Division, invoice: Invoice) -> Row:
-    """The header. `Document` stays null even when printed [clients], 4.4; discounts are in the company's currency."""
-    rate = invoice.rate
-    discount_vat = cents(invoice.discount_fc * invoice.lines[0].vat.percentage)
+    """The header. `Document` stays null even when printed [clients], 4.4."""
+    totals = Totals(discount=invoice.discount_fc, excl_vat=invoice.amount_fc_excl_vat, vat=invoice.vat_amount_fc)
     main = invoice.ordered_by.contacts[0].id if invoice.ordered_by.contacts else None
     return _stamped(
         division.code, _invoice_created(invoice), InvoiceID=invoice.id, InvoiceNumber=invoice.number,
@@ -146,30 +147,45 @@ def invoice_row(division: Division, invoice: Invoice) -> Row:
         DeliverToName=invoice.ordered_by.name, PaymentCondition=invoice.payment_condition,
         PaymentConditionDescription=PAYMENT_CONDITIONS[invoice.payment_condition][0], PaymentReference=None,
         YourRef=invoice.your_ref, Description=invoice.description, Currency=invoice.currency, Document=None,
-        Discount=number(invoice.discount), DiscountType=1,
-        AmountDiscountExclVat=number(cents(invoice.discount_fc * rate)),
-        AmountDiscount=number(cents((invoice.discount_fc + discount_vat) * rate)),
-        AmountDC=number(cents(invoice.amount_fc * rate)), AmountFC=number(invoice.amount_fc),
-        AmountFCExclVat=number(invoice.amount_fc_excl_vat), VATAmountDC=number(cents(invoice.vat_amount_fc * rate)),
-        VATAmountFC=number(invoice.vat_amount_fc), GAccountAmountFC=0.0, ExtraDutyAmountFC=0.0, IsExtraDuty=False,
-        StarterSalesInvoiceStatus=0,
+        Discount=number(invoice.discount), DiscountType=1, GAccountAmountFC=0.0, ExtraDutyAmountFC=0.0,
+        IsExtraDuty=False, StarterSalesInvoiceStatus=0, **header_amounts(totals, invoice.lines, invoice.rate),
     )  # fmt: skip
+
+
+def header_amounts(totals: Totals, lines: Sequence[Line], rate: Decimal) -> Row:
+    """The amounts of a header; discounts are in the company's currency."""
+    discount_vat = cents(totals.discount * lines[0].vat.percentage)
+    with_vat = totals.excl_vat + totals.vat
+    return {
+        "AmountDiscountExclVat": number(cents(totals.discount * rate)),
+        "AmountDiscount": number(cents((totals.discount + discount_vat) * rate)),
+        "AmountDC": number(cents(with_vat * rate)), "AmountFC": number(with_vat),
+        "AmountFCExclVat": number(totals.excl_vat), "VATAmountDC": number(cents(totals.vat * rate)),
+        "VATAmountFC": number(totals.vat),
+    }  # fmt: skip
 
 
 def line_row(division: Division, invoice: Invoice, line: Line) -> Row:
-    """One line; AmountFC never includes VAT."""
+    """One line of a seeded invoice."""
     item = guid(division.code, "item", line.description)
     return _stamped(
-        division.code, _invoice_created(invoice), ID=line.id, InvoiceID=invoice.id, LineNumber=line.number, Item=item,
-        ItemCode=f"ART{int(item[:4], 16):05d}", ItemDescription=line.description, Description=line.description,
-        GLAccount=guid(division.code, "gl", "8000"), GLAccountDescription="Omzet", Quantity=number(line.quantity),
-        UnitPrice=number(line.unit_price), NetPrice=number(line.net_price), Discount=number(line.discount),
-        VATCode=line.vat.code, VATCodeDescription=line.vat.description, VATPercentage=number(line.vat.percentage),
-        AmountFC=number(line.amount_fc), VATAmountFC=number(line.vat_amount_fc),
-        AmountDC=number(cents(line.amount_fc * invoice.rate)),
-        VATAmountDC=number(cents(line.vat_amount_fc * invoice.rate)),
-        UnitCode=line.unit, UnitDescription=line.unit,
+        division.code, _invoice_created(invoice), InvoiceID=invoice.id, Item=item,
+        ItemCode=f"ART{int(item[:4], 16):05d}", ItemDescription=line.description,
+        **line_fields(division.code, line, invoice.rate),
     )  # fmt: skip
+
+
+def line_fields(division: int, line: Line, rate: Decimal) -> Row:
+    """What follows from a line alone; AmountFC never includes VAT."""
+    return {
+        "ID": line.id, "LineNumber": line.number, "Description": line.description,
+        "GLAccount": guid(division, "gl", "8000"), "GLAccountDescription": "Omzet", "Quantity": number(line.quantity),
+        "UnitPrice": number(line.unit_price), "NetPrice": number(line.net_price), "Discount": number(line.discount),
+        "VATCode": line.vat.code, "VATCodeDescription": line.vat.description,
+        "VATPercentage": number(line.vat.percentage), "AmountFC": number(line.amount_fc),
+        "VATAmountFC": number(line.vat_amount_fc), "AmountDC": number(cents(line.amount_fc * rate)),
+        "VATAmountDC": number(cents(line.vat_amount_fc * rate)), "UnitCode": line.unit, "UnitDescription": line.unit,
+    }  # fmt: skip
 
 
 def document_row(division: Division, document: Document, hid: int) -> Row:

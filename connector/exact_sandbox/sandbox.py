@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -24,6 +25,16 @@ from connector.exact_sandbox.store import DivisionStore, key_of, timestamp_of
 from connector.exact_sandbox.world import World, build_world
 
 _WORLD_PARAMETERS = ("customers", "invoices", "divisions", "seed", "first_division", "upload_address")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A row was written or deleted; `action` is Create, Update or Delete."""
+
+    division: int
+    table: str
+    key: str
+    action: str
 
 
 class Sandbox:
@@ -46,6 +57,8 @@ class Sandbox:
         self.current_division = world.divisions[0].code
         self.client_id = guid(world.seed, "client")
         self.client_secret = sha256(f"sandbox client {world.seed}".encode()).hexdigest()[:24]
+        self.webhook_secret = sha256(f"sandbox webhook {world.seed}".encode()).hexdigest()[:24]
+        self.on_change: Callable[[Change], None] | None = None
         self.office = TokenOffice(
             client_id=self.client_id, client_secret=self.client_secret, token_life=options.token_life, clock=self.clock,
             store=database.keep_chain, chains=database.chains(),
@@ -142,24 +155,34 @@ class Sandbox:
     # Writing
 
     def write(self, division: int, table: str, row: Row) -> Row:
-        """Insert or replace a row: new version, new Modified, kept when there is a database."""
+        """Insert or replace a row: new version, new Modified, kept when there is a database, told to subscribers."""
         with self.lock:
+            key = str(row[key_of(table)])
+            action = "Create" if self.stores[division].get(table, key) is None else "Update"
             now = stored_instant(self.clock())
             fresh = {**row, "Modified": now, "Modifier": USER_ID, "ModifierFullName": USER_NAME}
             if "Created" not in row:
                 fresh |= {"Created": now, "Creator": USER_ID, "CreatorFullName": USER_NAME, "Division": division}
             stamped = self.stores[division].put(table, fresh)
-            self._database.keep_row(division, table, str(stamped[key_of(table)]), timestamp_of(stamped), stamped)
+            self._database.keep_row(division, table, key, timestamp_of(stamped), stamped)
+            self._tell(division, table, key, action)
             return stamped
 
     def delete(self, division: int, table: str, key: str) -> None:
-        """Remove a row; sync/Deleted tells of it."""
+        """Remove a row if it is there; sync/Deleted and subscribers are told."""
         with self.lock:
             store = self.stores[division]
+            if store.get(table, key) is None:
+                return
             log = store.remove(table, key, self.clock())
             self._database.keep_row(division, table, key, store.counter, None)
             if log is not None:
                 self._database.keep_row(division, "deleted", str(log["ID"]), timestamp_of(log), log)
+            self._tell(division, table, key, "Delete")
+
+    def _tell(self, division: int, table: str, key: str, action: str) -> None:
+        if self.on_change is not None:
+            self.on_change(Change(division=division, table=table, key=key, action=action))
 
     def change_invoice(self, division: int, header: Row, **fields: Value) -> Row:
         """Change a header; header and lines all get new versions [docs, sync page]."""

@@ -27,6 +27,7 @@ from connector.exact_sandbox.http import Answer, Request
 from connector.exact_sandbox.mailbox import Mailbox
 from connector.exact_sandbox.options import SandboxOptions
 from connector.exact_sandbox.sandbox import Sandbox
+from connector.exact_sandbox.webhooks import Notifier
 
 _METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"]
 _START_SECONDS = 10.0
@@ -99,6 +100,7 @@ class SandboxServer:
         self._socket: socket.socket | None = None
         self._server: uvicorn.Server | None = None
         self._thread: Thread | None = None
+        self._notifier: Notifier | None = None
         self.port = 0
 
     def __enter__(self) -> Self:
@@ -115,6 +117,8 @@ class SandboxServer:
         self._socket = bind_loopback(self.options.port or int(self.state.kept("http_port") or 0))
         self.port = self._socket.getsockname()[1]
         self.state.keep("http_port", self.port)
+        self._notifier = Notifier(self.state, self.base_url)
+        self._notifier.start()
         app = make_app(self._api, self.base_url, self._hang_up)
         config = uvicorn.Config(app, http="h11", log_config=None, lifespan="off", access_log=False)
         self._server = uvicorn.Server(config)
@@ -129,7 +133,9 @@ class SandboxServer:
             time.sleep(0.005)
 
     def stop(self) -> None:
-        """Stop serving and release port and database."""
+        """Stop serving and release port and database; notices that were not sent yet are dropped."""
+        if self._notifier is not None:
+            self._notifier.stop()
         if self._server is not None and self._thread is not None:
             self._server.should_exit = True
             self._server.force_exit = True
@@ -160,6 +166,11 @@ class SandboxServer:
     def client_secret(self) -> str:
         """Its secret; the same for the same seed, worth nothing elsewhere."""
         return self.state.client_secret
+
+    @property
+    def webhook_secret(self) -> str:
+        """What notices to webhooks are signed with; as good as the client secret."""
+        return self.state.webhook_secret
 
     @property
     def calls_total(self) -> int:
@@ -221,6 +232,7 @@ def serve_forever(options: SandboxOptions, out: TextIO) -> None:
                 mailbox.start()
             out.write(settings_block(server))
             out.write(f"# or without the secret in the file: CONNECTOR_EXACT_CLIENT_SECRET={server.client_secret}\n")
+            out.write(f"# notices to webhooks are signed with {server.webhook_secret}\n")
             if mailbox is not None:
                 out.write(f"# mailbox on 127.0.0.1:{mailbox.port}, messages in {mailbox.folder}\n")
             out.write("ready\n")

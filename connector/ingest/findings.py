@@ -27,6 +27,12 @@ class Findings:
         elif finding.severity is Severity.FATAL:
             self._omitted_fatal = True
 
+    def count(self, rule: str, severity: Severity, number: int) -> None:
+        """Count more of a rule, of which as many as are kept have been added."""
+        self._counts[rule] += number
+        if number and severity is Severity.FATAL:
+            self._omitted_fatal = True
+
     def copy(self) -> Self:
         """Give another that goes on from here."""
         return type(self)(list(self._kept), self._counts.copy(), self._omitted_fatal)

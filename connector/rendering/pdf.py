@@ -1,27 +1,20 @@
 """Draws an `Invoice` as an A4 page that people can read, labelled as a rendering: the XML is the invoice.
 
 Whatever the invoice holds is text to show: never markup, never more than a page can bear, never an error.
-Words, numbers and dates are wording.py's; nothing is computed here. The fonts are Noto Sans (fonts/OFL.txt):
-Latin, Greek and Cyrillic; a sign of any other script comes out as the replacement character.
+Words, numbers and dates are wording.py's; nothing is computed here. Fonts and fitting text are paper.py's.
 """
 
-import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from functools import cache
+from functools import partial
 from io import BytesIO
-from pathlib import Path
 from xml.sax.saxutils import escape
 
-from reportlab.lib.colors import Color, HexColor
-from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import (
     BaseDocTemplate,
@@ -36,14 +29,22 @@ from reportlab.platypus import (
 )
 
 from connector.invoice import Allowance, Invoice, Line, Party, VatBreakdown
+from connector.paper import (
+    ACCENT,
+    BOLD,
+    GREY,
+    REGULAR,
+    RULE,
+    TINT,
+    PageCountingCanvas,
+    bounded,
+    cut_to_width,
+    line_of,
+    register_fonts,
+    text_style,
+)
 from connector.rendering import contents
 from connector.rendering.wording import Wording, amount_text, number_text, wording_in
-
-_REGULAR, _BOLD = "ConnectorSans", "ConnectorSans-Bold"
-_FONT_FILES = {_REGULAR: "NotoSans-Regular.ttf", _BOLD: "NotoSans-Bold.ttf"}
-
-_INK, _GREY, _ACCENT = HexColor("#1C2530"), HexColor("#66707C"), HexColor("#1F4E79")
-_RULE, _TINT = HexColor("#D5DBE1"), HexColor("#EEF3F8")
 
 _SIDE = 18 * mm
 _TOP, _BOTTOM = 20 * mm, 20 * mm
@@ -63,30 +64,18 @@ _MOST_VAT_ROWS_BESIDE = 8
 """With more rows than this the VAT breakdown stands above the totals, where it can go on over the page."""
 
 
-def _style(name: str, size: float, *, font: str = _REGULAR, color: Color = _INK, right: bool = False) -> ParagraphStyle:
-    return ParagraphStyle(
-        name,
-        fontName=font,
-        fontSize=size,
-        leading=size * 1.32,
-        textColor=color,
-        alignment=TA_RIGHT if right else 0,
-        splitLongWords=1,
-    )
-
-
-_BODY = _style("body", 8.5)
-_BODY_RIGHT = _style("body-right", 8.5, right=True)
-_SMALL = _style("small", 7.5, color=_GREY)
-_HEAD = _style("head", 7.5, font=_BOLD, color=_ACCENT)
-_HEAD_RIGHT = _style("head-right", 7.5, font=_BOLD, color=_ACCENT, right=True)
+_BODY = text_style("body", 8.5)
+_BODY_RIGHT = text_style("body-right", 8.5, right=True)
+_SMALL = text_style("small", 7.5, color=GREY)
+_HEAD = text_style("head", 7.5, font=BOLD, color=ACCENT)
+_HEAD_RIGHT = text_style("head-right", 7.5, font=BOLD, color=ACCENT, right=True)
 _NOTE_HEAD = ParagraphStyle("note-head", parent=_HEAD, spaceAfter=1.2 * mm, keepWithNext=1)
 """Not left alone at the foot of a page."""
-_LABEL = _style("label", 8.5, color=_GREY)
-_TITLE = _style("title", 19, font=_BOLD, color=_ACCENT)
-_PARTY_NAME = _style("party", 9.5, font=_BOLD)
-_PAYABLE = _style("payable", 10.5, font=_BOLD, color=_ACCENT)
-_PAYABLE_RIGHT = _style("payable-right", 10.5, font=_BOLD, color=_ACCENT, right=True)
+_LABEL = text_style("label", 8.5, color=GREY)
+_TITLE = text_style("title", 19, font=BOLD, color=ACCENT)
+_PARTY_NAME = text_style("party", 9.5, font=BOLD)
+_PAYABLE = text_style("payable", 10.5, font=BOLD, color=ACCENT)
+_PAYABLE_RIGHT = text_style("payable-right", 10.5, font=BOLD, color=ACCENT, right=True)
 
 
 _BARE = [(side, (0, 0), (-1, -1), 0) for side in ("LEFTPADDING", "RIGHTPADDING", "TOPPADDING", "BOTTOMPADDING")]
@@ -98,7 +87,7 @@ def render_pdf(invoice: Invoice, *, language: str) -> bytes:
     Args:
         language: nl or en; any other is English.
     """
-    _register_fonts()
+    register_fonts()
     words = wording_in(language)
     name = _document_name(invoice, words)
     output = BytesIO()
@@ -108,81 +97,41 @@ def render_pdf(invoice: Invoice, *, language: str) -> bytes:
         invariant=1,
         lang="nl-NL" if words.language == "nl" else "en",
         title=f"{name} – {words.label}",
-        author=_line_of(invoice.seller.name, _NAME),
+        author=line_of(invoice.seller.name, _NAME),
         subject=words.disclaimer % words.pdf,
         creator="connector",
     )
     frame = Frame(_SIDE, _BOTTOM, _WIDTH, A4[1] - _TOP - _BOTTOM, 0, 0, 0, 0)
     document.addPageTemplates(PageTemplate(frames=[frame]))
-    running_head = f"{name}  ·  {_line_of(invoice.seller.name, _NAME)}"
+    running_head = f"{name}  ·  {line_of(invoice.seller.name, _NAME)}"
+
+    draw = partial(_draw_surroundings, words=words, running_head=running_head)
 
     def new_canvas(*arguments: object, **options: object) -> Canvas:
-        return _PageCountingCanvas(words, running_head, *arguments, **options)
+        return PageCountingCanvas(draw, *arguments, **options)
 
     document.build(_story(invoice, words), canvasmaker=new_canvas)
     return output.getvalue()
 
 
-@cache
-def _register_fonts() -> None:
-    for name, file in _FONT_FILES.items():
-        pdfmetrics.registerFont(TTFont(name, Path(__file__).parent / "fonts" / file))
-
-
-@cache
-def _glyphs() -> frozenset[int]:
-    """List the code points that the font can draw."""
-    font = pdfmetrics.getFont(_REGULAR)
-    return frozenset(font.face.charToGlyph)  # type: ignore[attr-defined]  # it is a TTFont, we registered it
-
-
-class _PageCountingCanvas(Canvas):
-    """Keeps the pages back until their number is known, then draws head and foot on each."""
-
-    def __init__(self, words: Wording, running_head: str, *arguments: object, **options: object) -> None:
-        super().__init__(*arguments, **options)  # type: ignore[arg-type]  # handed through as platypus gives them
-        self._words = words
-        self._running_head = running_head
-        self._pages: list[dict[str, object]] = []
-
-    def showPage(self) -> None:
-        self._pages.append(dict(self.__dict__))
-        self._startPage()  # type: ignore[attr-defined]  # as in reportlab's own showPage
-
-    def save(self) -> None:
-        pages = self._pages
-        for number, page in enumerate(pages, start=1):
-            self.__dict__.update(page)
-            self._draw_surroundings(number, len(pages))
-            super().showPage()
-        super().save()
-
-    def _draw_surroundings(self, number: int, count: int) -> None:
-        right, top = A4[0] - _SIDE, A4[1]
-        self.setFillColor(_ACCENT)
-        self.rect(0, top - 3 * mm, A4[0], 3 * mm, stroke=0, fill=1)
-        self.setFont(_BOLD, 10)
-        self.drawString(_SIDE, top - 12 * mm, self._words.label)
-        if number > 1:
-            room = _WIDTH - pdfmetrics.stringWidth(self._words.label, _BOLD, 10) - 10 * mm
-            self.setFillColor(_GREY)
-            self.setFont(_REGULAR, 8)
-            self.drawRightString(right, top - 12 * mm, _cut_to_width(self._running_head, room, 8))
-        self.setStrokeColor(_RULE)
-        self.setLineWidth(0.5)
-        self.line(_SIDE, 15 * mm, right, 15 * mm)
-        self.setFillColor(_GREY)
-        self.setFont(_REGULAR, 7.5)
-        self.drawString(_SIDE, 10.5 * mm, self._words.disclaimer % self._words.pdf)
-        self.drawRightString(right, 10.5 * mm, self._words.page % (number, count))
-
-
-def _cut_to_width(text: str, width: float, size: float) -> str:
-    if pdfmetrics.stringWidth(text, _REGULAR, size) <= width:
-        return text
-    while text and pdfmetrics.stringWidth(text + "…", _REGULAR, size) > width:
-        text = text[:-1]
-    return text + "…"
+def _draw_surroundings(canvas: Canvas, number: int, count: int, *, words: Wording, running_head: str) -> None:
+    right, top = A4[0] - _SIDE, A4[1]
+    canvas.setFillColor(ACCENT)
+    canvas.rect(0, top - 3 * mm, A4[0], 3 * mm, stroke=0, fill=1)
+    canvas.setFont(BOLD, 10)
+    canvas.drawString(_SIDE, top - 12 * mm, words.label)
+    if number > 1:
+        room = _WIDTH - pdfmetrics.stringWidth(words.label, BOLD, 10) - 10 * mm
+        canvas.setFillColor(GREY)
+        canvas.setFont(REGULAR, 8)
+        canvas.drawRightString(right, top - 12 * mm, cut_to_width(running_head, room, 8))
+    canvas.setStrokeColor(RULE)
+    canvas.setLineWidth(0.5)
+    canvas.line(_SIDE, 15 * mm, right, 15 * mm)
+    canvas.setFillColor(GREY)
+    canvas.setFont(REGULAR, 7.5)
+    canvas.drawString(_SIDE, 10.5 * mm, words.disclaimer % words.pdf)
+    canvas.drawRightString(right, 10.5 * mm, words.page % (number, count))
 
 
 def _story(invoice: Invoice, words: Wording) -> list[Flowable]:
@@ -201,7 +150,7 @@ def _story(invoice: Invoice, words: Wording) -> list[Flowable]:
 
 
 def _document_name(invoice: Invoice, words: Wording) -> str:
-    return f"{contents.document_kind(invoice, words)} {_line_of(invoice.number, _NUMBER)}".strip()
+    return f"{contents.document_kind(invoice, words)} {line_of(invoice.number, _NUMBER)}".strip()
 
 
 # --- who, to whom, and the facts
@@ -231,9 +180,8 @@ def _party(party: Party, heading: str, words: Wording) -> list[Flowable]:
         Paragraph(heading, _HEAD),
         Spacer(0, 1.2 * mm),
         _paragraph(party.name, _PARTY_NAME, _NAME),
-        *_texts(
-            [party.trade_name if party.trade_name != party.name else "", *contents.address_lines(party.address, words)]
-        ),
+        *_texts([party.trade_name if party.trade_name != party.name else ""]),
+        *_texts(contents.address_lines(party.address, words)),
         Spacer(0, 1.2 * mm),
         *_texts(f"{label} {value}" for label, value in numbers if value),
         Spacer(0, 1.2 * mm),
@@ -242,13 +190,13 @@ def _party(party: Party, heading: str, words: Wording) -> list[Flowable]:
 
 
 def _texts(texts: Iterable[str]) -> list[Flowable]:
-    return [_paragraph(text, _BODY, _SHORT) for text in texts if _line_of(text, _SHORT)]
+    return [_paragraph(text, _BODY, _SHORT) for text in texts if line_of(text, _SHORT)]
 
 
 def _pairs(pairs: Sequence[tuple[str, str]], width: float, label_width: float) -> Table | Spacer:
     """Set label and value beside each other, those without a value left out."""
     rows = [
-        [Paragraph(label, _LABEL), _paragraph(value, _BODY, _NAME)] for label, value in pairs if _line_of(value, _NAME)
+        [Paragraph(label, _LABEL), _paragraph(value, _BODY, _NAME)] for label, value in pairs if line_of(value, _NAME)
     ]
     if not rows:
         return Spacer(0, 0)
@@ -302,13 +250,13 @@ def _line_texts(line: Line, width: float, words: Wording) -> list[Flowable]:
         small.append((f"{_allowance_name(each, words)}: {contents.allowance_effect(each, words)}", _SHORT))
     if len(line.allowances) > _MOST_LINE_ALLOWANCES:
         small.append((f"… ({len(line.allowances)})", _SHORT))
-    texts += [_paragraph(text, _SMALL, most) for text, most in small if _line_of(text, most)]
+    texts += [_paragraph(text, _SMALL, most) for text, most in small if line_of(text, most)]
     is_wordy = len(line.name) + sum(len(text) for text, _ in small) > _WORDY
     return [_shrunk(texts, width)] if is_wordy else texts
 
 
 def _allowance_name(allowance: Allowance, words: Wording) -> str:
-    return contents.allowance_name(replace(allowance, reason=_line_of(allowance.reason, _SHORT)), words)
+    return contents.allowance_name(replace(allowance, reason=line_of(allowance.reason, _SHORT)), words)
 
 
 def _document_allowances(invoice: Invoice, words: Wording) -> list[Flowable]:
@@ -373,7 +321,7 @@ def _breakdown(invoice: Invoice, words: Wording, width: float) -> Table:
 
 def _vat_texts(row: VatBreakdown, words: Wording) -> list[Flowable]:
     name = contents.vat_name(row.category, row.rate, words)
-    reason = _line_of(row.exemption_reason, _NAME)
+    reason = line_of(row.exemption_reason, _NAME)
     texts: list[Flowable] = [_paragraph(name, _BODY, _SHORT)]
     if reason and reason.lower() != name.lower():
         texts.append(_paragraph(reason, _SMALL, _NAME))
@@ -381,7 +329,7 @@ def _vat_texts(row: VatBreakdown, words: Wording) -> list[Flowable]:
 
 
 def _totals(invoice: Invoice, words: Wording, width: float) -> Table:
-    currency = _line_of(invoice.currency, _CURRENCY)
+    currency = line_of(invoice.currency, _CURRENCY)
     cells = [
         _total(label, value, currency, words) for label, value in contents.totals(invoice, words) if value is not None
     ]
@@ -389,7 +337,7 @@ def _totals(invoice: Invoice, words: Wording, width: float) -> Table:
     cells.append([Paragraph(label, _PAYABLE), _paragraph(payable, _PAYABLE_RIGHT, _CURRENCY + _NUMBER)])
     last = len(cells) - 1
     if invoice.vat_currency:
-        other = _line_of(invoice.vat_currency, _CURRENCY)
+        other = line_of(invoice.vat_currency, _CURRENCY)
         cells.append(_total(f"{words.vat_in} {other}", invoice.vat_total_in_vat_currency, other, words))
     return Table(
         cells,
@@ -401,8 +349,8 @@ def _totals(invoice: Invoice, words: Wording, width: float) -> Table:
             ("RIGHTPADDING", (0, 0), (-1, -1), 4),
             ("TOPPADDING", (0, 0), (-1, -1), 1.5),
             ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
-            ("BACKGROUND", (0, last), (-1, last), _TINT),
-            ("LINEABOVE", (0, last), (-1, last), 1, _ACCENT),
+            ("BACKGROUND", (0, last), (-1, last), TINT),
+            ("LINEABOVE", (0, last), (-1, last), 1, ACCENT),
             ("TOPPADDING", (0, last), (-1, last), 4),
             ("BOTTOMPADDING", (0, last), (-1, last), 6),
         ],
@@ -432,7 +380,7 @@ def _payment(invoice: Invoice, words: Wording) -> list[Flowable]:
 def _notes(invoice: Invoice, words: Wording) -> list[Flowable]:
     flowables: list[Flowable] = []
     for heading, text in ((words.terms, invoice.payment_terms), (words.note, invoice.note)):
-        shown = _bounded(text, _NOTE)
+        shown = bounded(text, _NOTE)
         if shown:
             rows = shown.split("\n", _NOTE_LINES)
             markup = "<br/>".join(escape(row) for row in rows[:_NOTE_LINES])
@@ -464,38 +412,16 @@ def _ruled(rows: Sequence[Sequence[object]], widths: Sequence[float]) -> Table:
             ("RIGHTPADDING", (-1, 0), (-1, -1), 0),
             ("TOPPADDING", (0, 0), (-1, -1), 2.5),
             ("BOTTOMPADDING", (0, 0), (-1, -1), 4),
-            ("LINEBELOW", (0, 0), (-1, 0), 1, _ACCENT),
-            ("LINEBELOW", (0, 1), (-1, -1), 0.5, _RULE),
+            ("LINEBELOW", (0, 0), (-1, 0), 1, ACCENT),
+            ("LINEBELOW", (0, 1), (-1, -1), 0.5, RULE),
         ],
     )
 
 
 def _with_currency(heading: str, currency: str) -> str:
-    return escape(f"{heading} ({_line_of(currency, _CURRENCY)})" if currency else heading)
+    return escape(f"{heading} ({line_of(currency, _CURRENCY)})" if currency else heading)
 
 
 def _paragraph(text: str, style: ParagraphStyle, most: int) -> Paragraph:
     """Make a paragraph of one line of text, escaped and bounded."""
-    return Paragraph(escape(_line_of(text, most)), style)
-
-
-def _line_of(text: str, most: int) -> str:
-    return " ".join(_bounded(text, most).split("\n"))
-
-
-def _bounded(text: str, most: int) -> str:
-    """Take out what cannot be shown or turns text around, fold spaces, and cut at `most` characters.
-
-    Line breaks stay. Format characters (bidirectional controls, zero width) go with the other control
-    characters. What the font lacks would leave no trace at all, so a replacement character stands for it.
-    """
-    # Everything after the cut is thrown away: do not walk through megabytes for it.
-    rough = text[: most * 4].replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
-    kept = "".join(
-        character if character == "\n" or ord(character) in _glyphs() else "\ufffd"
-        for character in rough
-        if character == "\n" or not unicodedata.category(character).startswith("C")
-    )
-    lines = [re.sub(" +", " ", line).strip(" ") for line in kept.split("\n")]
-    shown = "\n".join(lines).strip()
-    return shown if len(shown) <= most and len(text) <= most * 4 else shown[: most - 1].rstrip() + "…"
+    return Paragraph(escape(line_of(text, most)), style)

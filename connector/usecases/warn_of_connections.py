@@ -66,9 +66,8 @@ def _notices(
     near = [days for days in WARN_DAYS if left <= days]
     if connection.state is ConnectionState.NEEDS_PERSON:
         kind = "lost"
-        subject, text = texts.lost_mail(
-            language=handling.language, cause=connection.cause or "no_tokens", divisions=names
-        )
+        assert connection.cause is not None
+        subject, text = texts.lost_mail(language=handling.language, cause=connection.cause, divisions=names)
     elif near and connection.refresh_issued_at is not None:
         kind = f"expires in {min(near)}"
         subject, text = texts.expiring_mail(

@@ -77,6 +77,7 @@ def test_serve_forever_prints_settings_and_ready(tmp_path: Path) -> None:
         port = mailbox.port
     sandbox = Sandbox.create(path, SandboxOptions(today=TODAY, customers=3, invoices=3, database=path))
     keep_mailbox(sandbox, tmp_path / "mails", port)
+    webhook_secret = sandbox.webhook_secret
     sandbox.close()
 
     with subprocess.Popen([sys.executable, "-c", _SERVE, str(path)], stdout=subprocess.PIPE, text=True) as process:
@@ -92,3 +93,4 @@ def test_serve_forever_prints_settings_and_ready(tmp_path: Path) -> None:
     assert code == 0
     assert set(exact) == {"base_url", "client_id", "client_secret", "redirect_uri"}
     assert f"127.0.0.1:{port}" in "".join(lines)
+    assert f"# notices to webhooks are signed with {webhook_secret}\n" in lines

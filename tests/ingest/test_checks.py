@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.errors import WrongUsage
-from connector.ingest import checks
-from connector.ingest.checks import RULES, check_invoice, round_2
+from connector.ingest.checks import PROFILES, check_invoice, document
+from connector.ingest.checks.document import round_2
 from connector.ingest.findings import MOST_IN_ALL, MOST_PER_RULE, Findings
 from connector.ingest.ubl import read_invoice
 from connector.invoice import Finding, Severity
@@ -48,7 +48,8 @@ BUYER_STREET = b"<cbc:StreetName>Verzonnenlaan 2</cbc:StreetName>"
         (b'<cbc:LineExtensionAmount currencyID="EUR">150.00', b'<cbc:LineExtensionAmount currencyID="EUR">150.01',
          {"BR-CO-10", "BR-CO-13"}),
         (b'PayableAmount currencyID="EUR">175.50', b'PayableAmount currencyID="EUR">175.51', {"BR-CO-16"}),
-        (b'PayableAmount currencyID="EUR">175.50', b'PayableAmount currencyID="EUR">175.500', {"BR-DEC-18"}),
+        (b'PayableAmount currencyID="EUR">175.50', b'PayableAmount currencyID="EUR">175.500',
+         {"BR-DEC-18", "UBL-DT-01"}),
         (b'TaxAmount currencyID="EUR">25.50', b'TaxAmount currencyID="EUR">25.51', {"BR-CO-14", "BR-CO-15"}),
         (b'TaxAmount currencyID="EUR">4.50', b'TaxAmount currencyID="EUR">5.50', {"BR-CO-14", "BR-CO-17", "BR-S-09"}),
         (b'TaxableAmount currencyID="EUR">50.00', b'TaxableAmount currencyID="EUR">51.00', {"BR-S-08"}),
@@ -61,6 +62,17 @@ BUYER_STREET = b"<cbc:StreetName>Verzonnenlaan 2</cbc:StreetName>"
         (b"<cbc:CityName>Voorbeeldstad</cbc:CityName>", b"", {"BR-NL-3"}),
         (BUYER_STREET, b"", {"BR-NL-4"}),
         (b"30</cbc:PaymentMeansCode>", b"31</cbc:PaymentMeansCode>", {"BR-NL-12"}),
+        (b"30</cbc:PaymentMeansCode>", b"12345</cbc:PaymentMeansCode>", {"BR-NL-12", "BR-CL-16"}),
+        (b'unitCode="HUR"', b'unitCode="HOUR"', {"BR-CL-23"}),
+        (b"<cbc:ID>NL91ABNA0417164300</cbc:ID>", b"", {"BR-50", "BR-61"}),
+        (b"EUR</cbc:DocumentCurrencyCode>",
+         b"EUR</cbc:DocumentCurrencyCode><cbc:TaxCurrencyCode>USD</cbc:TaxCurrencyCode>", {"BR-53"}),
+        (b"EUR</cbc:DocumentCurrencyCode>", b"EURO</cbc:DocumentCurrencyCode>", {"BR-CL-04", "BR-CO-15"}),
+        (b"<cbc:IdentificationCode>NL<", b"<cbc:IdentificationCode>NLD<", {"BR-CL-14"}),
+        (b"<cbc:CompanyID>NL123456782B90<", b"<cbc:CompanyID>123456782B90<", {"BR-CO-09"}),
+        (b"<cbc:DueDate>", b"<cbc:IssueDate>2026-11-02</cbc:IssueDate><cbc:DueDate>", {"CON-REPEATED"}),
+        (b"<cac:PaymentMeans>", b"<cac:PaymentTerms><cbc:Note>a</cbc:Note><cbc:Note>b</cbc:Note></cac:PaymentTerms>"
+         b"<cac:PaymentMeans>", {"UBL-SR-05"}),
     ],
 )  # fmt: skip
 def test_one_fault_breaks_just_its_rules(sample: Sample, old: bytes, new: bytes, rules: set[str]) -> None:
@@ -69,6 +81,67 @@ def test_one_fault_breaks_just_its_rules(sample: Sample, old: bytes, new: bytes,
     assert old in xml
 
     assert broken_rules(xml.replace(old, new, 1)) == rules
+
+
+ALLOWANCE = (
+    b"<cac:AllowanceCharge><cbc:ChargeIndicator>%s</cbc:ChargeIndicator>%s"
+    b'<cbc:Amount currencyID="EUR">%s</cbc:Amount></cac:AllowanceCharge>'
+)
+"""Of a line: true or false, more, amount."""
+REASON = b"<cbc:AllowanceChargeReason>x</cbc:AllowanceChargeReason>"
+TENTH = REASON + b"<cbc:MultiplierFactorNumeric>10</cbc:MultiplierFactorNumeric>"
+LINE_END = b"100.00</cbc:LineExtensionAmount>"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rules"),
+    [
+        (b"billing:01:1.0", b"billing:03:1.0", {"PEPPOL-EN16931-R007"}),
+        (b"<cbc:BuyerReference>INKOOP-7</cbc:BuyerReference>", b"", {"PEPPOL-EN16931-R003"}),
+        (b"<cbc:StreetName>Broodweg 1</cbc:StreetName>", b"<cbc:StreetName/>", {"PEPPOL-EN16931-R008"}),
+        (b'<cbc:EndpointID schemeID="0106">12345670</cbc:EndpointID>', b"", {"PEPPOL-EN16931-R020"}),
+        (b'<cbc:EndpointID schemeID="0106">12345670<', b'<cbc:EndpointID schemeID="0088">8712345000005<',
+         {"PEPPOL-COMMON-R040"}),
+        (b'<cbc:EndpointID schemeID="0106">', b'<cbc:EndpointID schemeID="EM">', {"PEPPOL-EN16931-CL008"}),
+        (b"2026-11-02</cbc:IssueDate>", b"2026-11-02Z</cbc:IssueDate>", {"PEPPOL-EN16931-F001"}),
+        (b"380</cbc:InvoiceTypeCode>", b"384</cbc:InvoiceTypeCode>", {"PEPPOL-EN16931-P0112"}),
+        (b"30</cbc:PaymentMeansCode>", b"59</cbc:PaymentMeansCode>", {"PEPPOL-EN16931-R061"}),
+        (b"30</cbc:PaymentMeansCode>", b"31</cbc:PaymentMeansCode>", {"NL-R-008"}),
+        (b"<cbc:CityName>Voorbeeldstad</cbc:CityName>", b"", {"NL-R-002"}),
+        (b'<cbc:CompanyID schemeID="0106">', b'<cbc:CompanyID schemeID="0002">', {"NL-R-003"}),
+        (LINE_END, LINE_END + ALLOWANCE % (b"false", REASON, b"0.02"), set()),
+        (LINE_END, LINE_END + ALLOWANCE % (b"false", REASON, b"0.03"), {"PEPPOL-EN16931-R120"}),
+        (LINE_END, LINE_END + ALLOWANCE % (b"true", TENTH, b"0.00"), {"PEPPOL-EN16931-R041"}),
+        (LINE_END, LINE_END + ALLOWANCE % (b"1", REASON, b"0.00"), {"PEPPOL-EN16931-R043"}),
+    ],
+)  # fmt: skip
+def test_peppol_asks_more(sample: Sample, old: bytes, new: bytes, rules: set[str]) -> None:
+    """A fault in a good Peppol invoice fires Peppol's own rules, and the Dutch ones among them."""
+    xml = sample("peppol-bis-invoice")
+    assert old in xml
+
+    assert broken_rules(xml.replace(old, new, 1)) == rules
+
+
+def test_g_account_splits_the_amount_due(sample: Sample) -> None:
+    """Two parts, each paid in its own way, together the amount due; one of them goes to the blocked account."""
+    means = b"<cac:PaymentMeans><cbc:ID>%s</cbc:ID><cbc:PaymentMeansCode>58</cbc:PaymentMeansCode>"
+    means += (
+        b"<cac:PayeeFinancialAccount><cbc:ID>NL91ABNA0417164300</cbc:ID></cac:PayeeFinancialAccount></cac:PaymentMeans>"
+    )
+    part = b"<cac:PaymentTerms><cbc:PaymentMeansID>%s</cbc:PaymentMeansID>"
+    part += b'<cbc:Amount currencyID="EUR">%s</cbc:Amount></cac:PaymentTerms>'
+    xml = sample("nlcius-invoice").replace(b"nlcius:v1.0", b"nlcius:v1.0#conformant#urn:fdc:nen.nl:gaccount:v1.0")
+    start, end = xml.index(b"<cac:PaymentMeans>"), xml.index(b"<cac:TaxTotal>")
+
+    def split(first: bytes, second: bytes, *, account: bytes = b"GACCOUNT") -> set[str]:
+        parts = means % b"BANK" + means % account + part % (b"BANK", first) + part % (b"GACCOUNT", second)
+        return broken_rules(xml[:start] + parts + xml[end:])
+
+    assert split(b"150.00", b"25.50") == set()
+    assert split(b"150.00", b"25.51") == {"BR-GA-3"}
+    assert split(b"150.00", b"25.50", account=b"OTHER") == {"BR-GA-6", "BR-GA-7"}
+    assert broken_rules(xml) == {f"BR-GA-{number}" for number in (1, 2, 3, 5, 7)}
 
 
 @pytest.mark.parametrize(
@@ -86,12 +159,45 @@ def test_si_ubl_has_rules_of_its_own(sample: Sample, old: bytes, new: bytes, rul
     assert broken_rules(sample("si-ubl-1.2-invoice").replace(old, new, 1)) == rules
 
 
+def test_si_ubl_1_0_has_rules_of_its_own(sample: Sample) -> None:
+    """The oldest format asks for names and positive amounts; its credit notes are not held to rules for invoices."""
+    claim = "urn:www.cenbii.eu:transaction:biicoretrdm010:ver1.0:#urn:www.peppol.eu:bis:peppol4a:ver1.0#"
+    claim += "urn:www.simplerinvoicing.org:si-ubl:invoice:ver1.0.x"
+    xml = sample("si-ubl-1.2-invoice")
+    old = xml[xml.index(b"<cbc:CustomizationID>") + 21 : xml.index(b"</cbc:CustomizationID>")]
+    xml = xml.replace(old, claim.encode()).replace(b">2.1</cbc:UBLVersionID>", b">2.0</cbc:UBLVersionID>")
+
+    assert broken_rules(xml) == set()
+    assert broken_rules(xml.replace(b">175.50<", b">-175.50<")) >= {"SI-UBL-INV-R440", "BIIRULE-T10-R014"}
+    assert (
+        broken_rules(xml.replace(b"Invoice", b"CreditNote").replace(b"si-ubl:invoice", b"si-ubl:credit-note")) == set()
+    )
+
+
 def test_rounding_is_inside_the_total_with_vat_in_si_ubl(sample: Sample) -> None:
     """SI-UBL 1.x: with VAT = without + VAT + rounding (R053), unlike EN 16931."""
     xml = sample("si-ubl-1.2-invoice").replace(b">175.50<", b">175.52<")
     rounding = b'<cbc:PayableRoundingAmount currencyID="EUR">0.02</cbc:PayableRoundingAmount><cbc:PayableAmount'
 
     assert broken_rules(xml.replace(b"<cbc:PayableAmount", rounding)) == set()
+
+
+def test_finding_names_its_place(sample: Sample) -> None:
+    """The path counts elements of the same name, and also names what is missing."""
+    xml = sample("nlcius-invoice").replace(b"<cbc:Name>Brood</cbc:Name>", b"")
+
+    (finding,) = check_invoice(read_invoice(xml))
+
+    assert finding.path == "/Invoice/cac:InvoiceLine[2]/cac:Item/cbc:Name"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "windows-1252", "shift_jis"])
+def test_encoding_changes_nothing(sample: Sample, encoding: str) -> None:
+    """Whatever the reading can read can be checked."""
+    text = sample("nlcius-invoice").decode().replace("<cbc:Name>Brood</cbc:Name>", "")
+    xml = text.replace('encoding="UTF-8"', f'encoding="{encoding.removesuffix("-sig")}"').encode(encoding)
+
+    assert broken_rules(xml) == {"BR-25"}
 
 
 def test_files_that_promise_nothing_get_warnings(sample: Sample) -> None:
@@ -115,9 +221,13 @@ def test_rules_of_another_format_can_be_asked(sample: Sample) -> None:
 
 
 def test_rules_are_told_in_both_languages() -> None:
-    """Every rule has a place of its own in the table and a sentence in Dutch and English."""
-    assert len({(rule.id, rule.formats) for rule in RULES}) == len(RULES)
-    assert all(rule.english and rule.dutch and rule.english != rule.dutch for rule in RULES)
+    """Every rule of every format has a sentence in Dutch and one in English, and is in one of its families only."""
+    for families in PROFILES.values():
+        rules = [rule for family in families for rule in family]
+        ids = [{rule.id for rule in family} for family in families]
+
+        assert all(rule.english and rule.dutch and rule.english != rule.dutch for rule in rules)
+        assert sum(map(len, ids)) == len(set().union(*ids))
 
 
 UBL = "urn:oasis:names:specification:ubl:schema:xsd:"
@@ -158,7 +268,7 @@ def made(rule: str, severity: Severity) -> Finding:
 
 
 def test_rows_of_the_breakdown_are_not_compared_with_every_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lines are summed once by rate: the numbers read grow with lines plus rows, not with their product."""
+    """Lines are summed once by rate: the rates compared grow with lines plus rows, not with their product."""
     tax = b"<cac:TaxScheme><cbc:ID>VAT</cbc:ID></cac:TaxScheme>"
     line = b"<cac:InvoiceLine><cac:Item><cac:ClassifiedTaxCategory><cbc:ID>S</cbc:ID><cbc:Percent>21</cbc:Percent>"
     line += b"</cac:ClassifiedTaxCategory></cac:Item></cac:InvoiceLine>"
@@ -175,7 +285,7 @@ def test_rows_of_the_breakdown_are_not_compared_with_every_line(monkeypatch: pyt
 
         __hash__ = Decimal.__hash__
 
-    monkeypatch.setattr(checks, "parse_decimal", lambda text: Rate(text) if text else None)
+    monkeypatch.setattr(document, "_rate", lambda text: Rate(text) if text else None)
 
     check_invoice(reading)
 

@@ -67,6 +67,8 @@ def test_sync_counts_are_the_world_s(stored: Path, world: World) -> None:
         "customers": {"changed": len(facts.customers), "deleted": 0, "total": len(facts.customers)},
         "contacts": {"changed": (n := sum(len(card.contacts) for card in facts.customers)), "deleted": 0, "total": n},
         "invoices": {"changed": len(facts.invoices), "deleted": 0, "total": len(facts.invoices)},
+        "notes": [],
+        "troubles": [],
         "error": None,
     }
 

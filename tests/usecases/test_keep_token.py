@@ -436,18 +436,14 @@ def test_rejected_token_is_not_given_out_again(office: Office, connection: Conne
 
 def test_consent_given_during_a_renewal_wins(office: Office, connection: ConnectionId) -> None:
     """A renewal that fails because somebody connected again meanwhile does not call the new connection lost."""
-    real = office.wiring.oauth
 
-    class Overtaken(ExactOAuth):
-        def refresh(self, refresh_token: str) -> TokenAnswer:
-            break_chain(office)
-            office.connect()
-            return real.refresh(refresh_token)
+    def consent_again() -> None:
+        break_chain(office)
+        office.connect()
 
-    overtaken = Overtaken(real._http, base_url=office.server.base_url, client_id="", client_secret="", redirect_uri="")
     office.clock.forward(seconds=LIFE + 1)
 
-    given = keeper(office, connection, overtaken)()
+    given = keeper(office, connection, overtaken_by(office, consent_again, before=True))()
 
     assert given == access_token(office)
     assert stored(office).state is ConnectionState.ACTIVE

@@ -1,0 +1,116 @@
+"""Rule: one official rule as a value, and the makers of those that are only data."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from connector.ingest.checks.document import Document, Places, find_all, text_of
+from connector.invoice import Finding, Severity
+
+Broken = Callable[[Document], Places]
+"""Gives the places where a rule is broken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """An official rule: where is it broken, and how to say so to an accountant."""
+
+    id: str
+    broken_at: Broken
+    english: str
+    dutch: str
+    severity: Severity = Severity.FATAL
+
+    def found_at(self, path: str) -> Finding:
+        """Make the finding for one place."""
+        return Finding(rule=self.id, severity=self.severity, path=path, message_en=self.english, message_nl=self.dutch)
+
+
+Family = tuple[Rule, ...]
+Row = tuple[str, Broken, str, str]
+"""A rule's id, function, and sentences in English and Dutch."""
+
+
+def table(*rows: Row, prefix: str = "", severity: Severity = Severity.FATAL) -> Family:
+    """Make rules of rows."""
+    return tuple(
+        Rule(id=prefix + rule, broken_at=broken_at, english=english, dutch=dutch, severity=severity)
+        for rule, broken_at, english, dutch in rows
+    )
+
+
+def root_text(path: str) -> Broken:
+    """The document has a text there."""
+
+    def broken_at(document: Document) -> Places:
+        if not document.text(path):
+            yield document.root, path
+
+    return broken_at
+
+
+def root_has(*paths: str) -> Broken:
+    """The document has an element on one of the paths, empty or not."""
+
+    def broken_at(document: Document) -> Places:
+        if not any(document.has(path) for path in paths):
+            yield document.root, paths[0]
+
+    return broken_at
+
+
+def each_text(name: str, path: str) -> Broken:
+    """Every element of the name has a text on the path."""
+    return lambda document: [(one, path) for one in document.named(name) if not text_of(one, path)]
+
+
+def each_has(name: str, *paths: str) -> Broken:
+    """Every element of the name has an element on one of the paths, empty or not."""
+
+    def broken_at(document: Document) -> Places:
+        for one in document.named(name):
+            if not any(find_all(one, path) for path in paths):
+                yield one, paths[0]
+
+    return broken_at
+
+
+def path_text(context: str, path: str) -> Broken:
+    """Whatever is on the path `context` below the root has a text on `path`."""
+    return lambda document: [(one, path) for one in document.all(context) if not text_of(one, path)]
+
+
+def path_attribute(context: str, name: str) -> Broken:
+    """Whatever is on the path below the root has the attribute."""
+    return lambda document: [(one, f"@{name}") for one in document.all(context) if one.get(name) is None]
+
+
+def root_once(path: str, most: int = 1) -> Broken:
+    """The document has at most so many elements on the path."""
+    return lambda document: document.all(path)[most : most + 1]
+
+
+def each_once(name: str, path: str, most: int = 1) -> Broken:
+    """Every element of the name has at most so many on the path."""
+    return lambda document: [extra for one in document.named(name) for extra in find_all(one, path)[most : most + 1]]
+
+
+def code_in(codes: Collection[str], *names: str) -> Broken:
+    """The text of every element of these names is in a code list."""
+    return lambda document: [one for one in document.named(*names) if text_of(one) not in codes]
+
+
+def child_code_in(codes: Collection[str], parent: str, path: str) -> Broken:
+    """The text of whatever is on the path below an element of the name `parent` is in a code list."""
+    return lambda document: [one for one in document.under(parent, path) if text_of(one) not in codes]
+
+
+def scheme_in(codes: Collection[str], attribute: str, parent: str, path: str = "") -> Broken:
+    """The attribute, where it is written, of an element of a name, or on a path below it, is in a code list."""
+
+    def broken_at(document: Document) -> Places:
+        for one in document.under(parent, path) if path else document.named(parent):
+            scheme = one.get(attribute)
+            if scheme is not None and scheme.strip() not in codes:
+                yield one, f"@{attribute}"
+
+    return broken_at
