@@ -13,13 +13,13 @@ from typing import Annotated
 
 import typer
 
-from connector.cli.terminal import Terminal, note, print_json, progress, screen, show_error, terminal_of
+from connector.cli.terminal import Terminal, note, print_json, progress, screen, show_error, terminal_of, write_file
 from connector.composition import Wiring
 from connector.customers.report.csv_file import as_csv
 from connector.customers.report.json_file import as_json, json_bytes
 from connector.customers.report.rows import DivisionAudit
 from connector.customers.report.screen import as_table
-from connector.errors import ConnectorError, InvalidSetting, WrongUsage
+from connector.errors import ConnectorError, WrongUsage
 from connector.storage.divisions import PinnedDivision
 from connector.usecases.audit_kvk import audit_kvk, changes_since, remember_report
 from connector.usecases.look_up_kvk import look_up_kvk, price_of, questions_open
@@ -191,7 +191,4 @@ def _put(output: Path | None, content: bytes) -> None:
         sys.stdout.buffer.write(content)
         sys.stdout.flush()
         return
-    try:
-        output.write_bytes(content)
-    except OSError as error:
-        raise InvalidSetting(f"{output} cannot be written: {error.strerror}", hint="choose another file") from error
+    write_file(output, content)

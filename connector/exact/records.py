@@ -422,6 +422,7 @@ class SalesInvoiceRow:
         "InvoiceTo",
         "InvoiceToContactPerson",
         "DeliverTo",
+        "DeliverToAddress",
         "Currency",
         "AmountDC",
         "AmountFC",
@@ -482,6 +483,8 @@ class SalesInvoiceRow:
     invoice_to: str | None = None
     invoice_to_contact_person: str | None = None
     deliver_to: str | None = None
+    deliver_to_address: str | None = None
+    """An address of its own, of `deliver_to`; null in what was read before this field was asked for."""
     currency: str | None = None
     amount_dc: Decimal | None = None
     amount_fc: Decimal | None = None
@@ -543,6 +546,7 @@ class SalesInvoiceRow:
             invoice_to=read.guid("InvoiceTo"),
             invoice_to_contact_person=read.guid("InvoiceToContactPerson"),
             deliver_to=read.guid("DeliverTo"),
+            deliver_to_address=read.guid("DeliverToAddress"),
             amount_dc=read.decimal("AmountDC"),
             amount_fc=read.decimal("AmountFC"),
             amount_fc_excl_vat=read.decimal("AmountFCExclVat"),

@@ -5,6 +5,7 @@ Words, numbers and dates are wording.py's; nothing is computed here. Fonts and f
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from io import BytesIO
@@ -27,16 +28,7 @@ from reportlab.platypus import (
     Table,
 )
 
-from connector.invoice import (
-    Address,
-    Allowance,
-    Invoice,
-    InvoiceType,
-    Line,
-    Party,
-    PaymentMeans,
-    VatBreakdown,
-)
+from connector.invoice import Allowance, Invoice, Line, Party, VatBreakdown
 from connector.paper import (
     ACCENT,
     BOLD,
@@ -51,7 +43,8 @@ from connector.paper import (
     register_fonts,
     text_style,
 )
-from connector.rendering.wording import Wording, amount_text, date_text, number_text, rate_text, wording_in
+from connector.rendering import contents
+from connector.rendering.wording import Wording, amount_text, number_text, wording_in
 
 _SIDE = 18 * mm
 _TOP, _BOTTOM = 20 * mm, 20 * mm
@@ -76,6 +69,8 @@ _BODY_RIGHT = text_style("body-right", 8.5, right=True)
 _SMALL = text_style("small", 7.5, color=GREY)
 _HEAD = text_style("head", 7.5, font=BOLD, color=ACCENT)
 _HEAD_RIGHT = text_style("head-right", 7.5, font=BOLD, color=ACCENT, right=True)
+_NOTE_HEAD = ParagraphStyle("note-head", parent=_HEAD, spaceAfter=1.2 * mm, keepWithNext=1)
+"""Not left alone at the foot of a page."""
 _LABEL = text_style("label", 8.5, color=GREY)
 _TITLE = text_style("title", 19, font=BOLD, color=ACCENT)
 _PARTY_NAME = text_style("party", 9.5, font=BOLD)
@@ -103,7 +98,7 @@ def render_pdf(invoice: Invoice, *, language: str) -> bytes:
         lang="nl-NL" if words.language == "nl" else "en",
         title=f"{name} – {words.label}",
         author=line_of(invoice.seller.name, _NAME),
-        subject=words.disclaimer,
+        subject=words.disclaimer % words.pdf,
         creator="connector",
     )
     frame = Frame(_SIDE, _BOTTOM, _WIDTH, A4[1] - _TOP - _BOTTOM, 0, 0, 0, 0)
@@ -135,7 +130,7 @@ def _draw_surroundings(canvas: Canvas, number: int, count: int, *, words: Wordin
     canvas.line(_SIDE, 15 * mm, right, 15 * mm)
     canvas.setFillColor(GREY)
     canvas.setFont(REGULAR, 7.5)
-    canvas.drawString(_SIDE, 10.5 * mm, words.disclaimer)
+    canvas.drawString(_SIDE, 10.5 * mm, words.disclaimer % words.pdf)
     canvas.drawRightString(right, 10.5 * mm, words.page % (number, count))
 
 
@@ -155,8 +150,7 @@ def _story(invoice: Invoice, words: Wording) -> list[Flowable]:
 
 
 def _document_name(invoice: Invoice, words: Wording) -> str:
-    kind = words.credit_note if invoice.type is InvoiceType.CREDIT_NOTE else words.invoice
-    return f"{words.documents.get(invoice.type_code, kind)} {line_of(invoice.number, _NUMBER)}".strip()
+    return f"{contents.document_kind(invoice, words)} {line_of(invoice.number, _NUMBER)}".strip()
 
 
 # --- who, to whom, and the facts
@@ -165,7 +159,7 @@ def _document_name(invoice: Invoice, words: Wording) -> str:
 def _opening(invoice: Invoice, words: Wording) -> Table:
     gap, facts_width = 6 * mm, 60 * mm
     party_width = (_WIDTH - facts_width - 2 * gap) / 2
-    facts = _pairs(_facts(invoice, words), facts_width, 27 * mm)
+    facts = _pairs(contents.facts(invoice, words), facts_width, 27 * mm)
     blocks: list[tuple[list[Flowable], float]] = [
         (_party(invoice.seller, words.seller, words), party_width),
         (_party(invoice.buyer, words.buyer, words), party_width),
@@ -180,18 +174,14 @@ def _opening(invoice: Invoice, words: Wording) -> Table:
 
 
 def _party(party: Party, heading: str, words: Wording) -> list[Flowable]:
-    numbers = [
-        (words.kvk, party.kvk or ""),
-        ("OIN", party.oin or ""),
-        (words.vat_number, party.vat or ""),
-        ("GLN", party.gln or ""),
-    ]
+    numbers = contents.party_numbers(party, words)
     people = [party.contact_name, party.phone, party.email]
     return [
         Paragraph(heading, _HEAD),
         Spacer(0, 1.2 * mm),
         _paragraph(party.name, _PARTY_NAME, _NAME),
-        *_texts([party.trade_name if party.trade_name != party.name else "", *_address_lines(party.address, words)]),
+        *_texts([party.trade_name if party.trade_name != party.name else ""]),
+        *_texts(contents.address_lines(party.address, words)),
         Spacer(0, 1.2 * mm),
         *_texts(f"{label} {value}" for label, value in numbers if value),
         Spacer(0, 1.2 * mm),
@@ -199,35 +189,8 @@ def _party(party: Party, heading: str, words: Wording) -> list[Flowable]:
     ]
 
 
-def _address_lines(address: Address, words: Wording) -> list[str]:
-    town = f"{address.postcode}  {address.city}".strip()
-    return [
-        address.street,
-        address.additional,
-        town,
-        address.subdivision,
-        words.countries.get(address.country, address.country),
-    ]
-
-
 def _texts(texts: Iterable[str]) -> list[Flowable]:
     return [_paragraph(text, _BODY, _SHORT) for text in texts if line_of(text, _SHORT)]
-
-
-def _facts(invoice: Invoice, words: Wording) -> list[tuple[str, str]]:
-    place = invoice.delivery_address
-    return [
-        (words.number, invoice.number),
-        (words.issue_date, date_text(invoice.issue_date, words.language)),
-        (words.due_date, date_text(invoice.due_date, words.language)),
-        (words.delivery_date, date_text(invoice.delivery_date, words.language)),
-        (words.delivered_to, ", ".join(filter(None, _address_lines(place, words))) if place else ""),
-        (words.buyer_reference, invoice.buyer_reference),
-        (words.order_reference, invoice.order_reference),
-        (words.contract_reference, invoice.contract_reference),
-        (words.project_reference, invoice.project_reference),
-        (words.preceding_invoice, invoice.preceding_invoice),
-    ]
 
 
 def _pairs(pairs: Sequence[tuple[str, str]], width: float, label_width: float) -> Table | Spacer:
@@ -268,18 +231,13 @@ def _lines(invoice: Invoice, words: Wording) -> Table:
 
 
 def _line(line: Line, width: float, words: Wording) -> list[object]:
-    language = words.language
-    price = number_text(line.price, language, decimals=2)
-    if line.base_quantity is not None and line.base_quantity != 1:
-        price += f" {words.per} {number_text(line.base_quantity, language)}"
-    unit = words.units.get(line.unit, line.unit)
     return [
         _paragraph(line.id, _LABEL, 12),
         _line_texts(line, width, words),
-        _paragraph(f"{number_text(line.quantity, language)} {unit}", _BODY_RIGHT, _NUMBER),
-        _paragraph(price, _BODY_RIGHT, _NUMBER),
-        _paragraph(_vat_name(line.vat_category, line.vat_rate, words), _BODY_RIGHT, _NUMBER),
-        _paragraph(number_text(line.amount, language, decimals=2), _BODY_RIGHT, _NUMBER),
+        _paragraph(contents.line_quantity(line, words), _BODY_RIGHT, _NUMBER),
+        _paragraph(contents.line_price(line, words), _BODY_RIGHT, _NUMBER),
+        _paragraph(contents.vat_name(line.vat_category, line.vat_rate, words), _BODY_RIGHT, _NUMBER),
+        _paragraph(number_text(line.amount, words.language, decimals=2), _BODY_RIGHT, _NUMBER),
     ]
 
 
@@ -289,7 +247,7 @@ def _line_texts(line: Line, width: float, words: Wording) -> list[Flowable]:
     if line.item_code:
         small.append((f"{words.item_code} {line.item_code}", _SHORT))
     for each in line.allowances[:_MOST_LINE_ALLOWANCES]:
-        small.append((f"{_allowance_name(each, words)}: {_signed(each, words)}", _SHORT))
+        small.append((f"{_allowance_name(each, words)}: {contents.allowance_effect(each, words)}", _SHORT))
     if len(line.allowances) > _MOST_LINE_ALLOWANCES:
         small.append((f"… ({len(line.allowances)})", _SHORT))
     texts += [_paragraph(text, _SMALL, most) for text, most in small if line_of(text, most)]
@@ -298,23 +256,7 @@ def _line_texts(line: Line, width: float, words: Wording) -> list[Flowable]:
 
 
 def _allowance_name(allowance: Allowance, words: Wording) -> str:
-    kind = words.charge if allowance.is_charge else words.allowance
-    reason = line_of(allowance.reason, _SHORT)
-    rate = rate_text(allowance.percentage, words.language)
-    told = kind if not reason or reason.lower() == kind.lower() else f"{kind} ({reason})"
-    return f"{told} {rate}".strip()
-
-
-def _signed(allowance: Allowance, words: Wording) -> str:
-    """Write what an allowance does to the sum: UBL has it positive, with the direction apart."""
-    amount = allowance.amount if allowance.is_charge else -allowance.amount
-    return number_text(amount, words.language, decimals=2)
-
-
-def _vat_name(category: str, rate: Decimal | None, words: Wording) -> str:
-    if category in words.vat_categories:
-        return words.vat_categories[category]
-    return rate_text(rate, words.language) or category
+    return contents.allowance_name(replace(allowance, reason=line_of(allowance.reason, _SHORT)), words)
 
 
 def _document_allowances(invoice: Invoice, words: Wording) -> list[Flowable]:
@@ -328,8 +270,8 @@ def _document_allowances(invoice: Invoice, words: Wording) -> list[Flowable]:
     rows = [
         [
             _paragraph(_allowance_name(each, words), _BODY, _NAME),
-            _paragraph(_vat_name(each.vat_category, each.vat_rate, words), _BODY_RIGHT, _NUMBER),
-            _paragraph(_signed(each, words), _BODY_RIGHT, _NUMBER),
+            _paragraph(contents.vat_name(each.vat_category, each.vat_rate, words), _BODY_RIGHT, _NUMBER),
+            _paragraph(contents.allowance_effect(each, words), _BODY_RIGHT, _NUMBER),
         ]
         for each in invoice.allowances
     ]
@@ -378,7 +320,7 @@ def _breakdown(invoice: Invoice, words: Wording, width: float) -> Table:
 
 
 def _vat_texts(row: VatBreakdown, words: Wording) -> list[Flowable]:
-    name = _vat_name(row.category, row.rate, words)
+    name = contents.vat_name(row.category, row.rate, words)
     reason = line_of(row.exemption_reason, _NAME)
     texts: list[Flowable] = [_paragraph(name, _BODY, _SHORT)]
     if reason and reason.lower() != name.lower():
@@ -387,26 +329,12 @@ def _vat_texts(row: VatBreakdown, words: Wording) -> list[Flowable]:
 
 
 def _totals(invoice: Invoice, words: Wording, width: float) -> Table:
-    is_credit = invoice.type is InvoiceType.CREDIT_NOTE
-    rows = [
-        (words.line_total, invoice.line_total if invoice.allowances else None),
-        (words.allowance_total, -invoice.allowance_total if invoice.allowance_total else None),
-        (words.charge_total, invoice.charge_total or None),
-        (words.total_without_vat, invoice.total_without_vat),
-        (words.vat_total, invoice.vat_total),
-        (words.total_with_vat, invoice.total_with_vat),
-        (words.prepaid, -invoice.prepaid if invoice.prepaid else None),
-        (words.rounding, invoice.rounding or None),
-    ]
     currency = line_of(invoice.currency, _CURRENCY)
-    cells = [_total(label, value, currency, words) for label, value in rows if value is not None]
-    payable = amount_text(invoice.payable, currency, words.language)
-    cells.append(
-        [
-            Paragraph(words.creditable if is_credit else words.payable, _PAYABLE),
-            _paragraph(payable, _PAYABLE_RIGHT, _CURRENCY + _NUMBER),
-        ]
-    )
+    cells = [
+        _total(label, value, currency, words) for label, value in contents.totals(invoice, words) if value is not None
+    ]
+    label, payable = contents.payable(replace(invoice, currency=currency), words)
+    cells.append([Paragraph(label, _PAYABLE), _paragraph(payable, _PAYABLE_RIGHT, _CURRENCY + _NUMBER)])
     last = len(cells) - 1
     if invoice.vat_currency:
         other = line_of(invoice.vat_currency, _CURRENCY)
@@ -440,33 +368,13 @@ def _total(label: str, value: Decimal | None, currency: str, words: Wording) -> 
 
 
 def _payment(invoice: Invoice, words: Wording) -> list[Flowable]:
-    pairs = [pair for each in invoice.payment_means for pair in _payment_facts(each, words)]
-    if invoice.payment_means and invoice.due_date:
-        pairs.append((words.due_date, date_text(invoice.due_date, words.language)))
-    block: list[Flowable] = []
-    if pairs:
-        block = [Paragraph(words.payment, _HEAD), Spacer(0, 1.2 * mm), _pairs(pairs, _WIDTH, 40 * mm)]
-    return [KeepTogether(block), Spacer(0, 4 * mm)] if block else []
-
-
-def _payment_facts(means: PaymentMeans, words: Wording) -> list[tuple[str, str]]:
-    return [
-        (words.means, words.payment_means.get(means.code, means.code)),
-        (words.iban, _grouped(means.iban)),
-        (words.bic, means.bic),
-        (words.account_name, means.account_name),
-        (words.remittance, means.remittance),
-    ]
-
-
-def _grouped(iban: str) -> str:
-    """Write an IBAN in fours, as on paper.
-
-    >>> _grouped("NL00TEST0123456789")
-    'NL00 TEST 0123 4567 89'
-    """
-    compact = "".join(iban.split())
-    return " ".join(compact[start : start + 4] for start in range(0, len(compact), 4))
+    ways = contents.payments(invoice, words)
+    if not ways:
+        return []
+    block: list[Flowable] = [Paragraph(words.payment, _HEAD)]
+    for pairs in ways:
+        block += [Spacer(0, 1.2 * mm), _pairs(pairs, _WIDTH, 40 * mm)]
+    return [KeepTogether(block), Spacer(0, 4 * mm)]
 
 
 def _notes(invoice: Invoice, words: Wording) -> list[Flowable]:
@@ -477,7 +385,7 @@ def _notes(invoice: Invoice, words: Wording) -> list[Flowable]:
             rows = shown.split("\n", _NOTE_LINES)
             markup = "<br/>".join(escape(row) for row in rows[:_NOTE_LINES])
             markup += "<br/>…" if len(rows) > _NOTE_LINES else ""
-            flowables += [Paragraph(heading, _HEAD), Spacer(0, 1.2 * mm), Paragraph(markup, _BODY)]
+            flowables += [Paragraph(heading, _NOTE_HEAD), Paragraph(markup, _BODY)]
             flowables.append(Spacer(0, 4 * mm))
     return flowables
 

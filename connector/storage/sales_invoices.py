@@ -161,6 +161,21 @@ def to_take(session: Session, division: int, limit: int) -> tuple[SalesInvoice, 
     return tuple(SalesInvoice(**row._asdict()) for row in session.connection().execute(statement))
 
 
+def finished_numbers(
+    session: Session, division: int, customer: str, *, among: Collection[int], types: Collection[int]
+) -> frozenset[int]:
+    """Which of some numbers are those of finished invoices of these types that go to a customer."""
+    c = HEADERS.c
+    statement = select(c.number).where(
+        c.division == division,
+        c.status == FINISHED,
+        func.coalesce(c.invoice_to, c.ordered_by) == customer,
+        c.number.in_(sorted(among)),
+        c.type.in_(sorted(types)),
+    )
+    return frozenset(session.connection().execute(statement).scalars())
+
+
 def mark_taken(session: Session, division: int, invoice_id: str, *, now: datetime) -> bool:
     """Say that an invoice was taken; False when somebody took it before."""
     c = HEADERS.c
