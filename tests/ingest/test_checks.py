@@ -105,6 +105,7 @@ LINE_END = b"100.00</cbc:LineExtensionAmount>"
         (b'<cbc:EndpointID schemeID="0106">', b'<cbc:EndpointID schemeID="EM">', {"PEPPOL-EN16931-CL008"}),
         (b"2026-11-02</cbc:IssueDate>", b"2026-11-02Z</cbc:IssueDate>", {"PEPPOL-EN16931-F001"}),
         (b"380</cbc:InvoiceTypeCode>", b"384</cbc:InvoiceTypeCode>", {"PEPPOL-EN16931-P0112"}),
+        (b"<cbc:DueDate>", b"<cbc:ProfileID>x</cbc:ProfileID><cbc:DueDate>", {"CON-REPEATED"}),
         (b"30</cbc:PaymentMeansCode>", b"59</cbc:PaymentMeansCode>", {"PEPPOL-EN16931-R061"}),
         (b"30</cbc:PaymentMeansCode>", b"31</cbc:PaymentMeansCode>", {"NL-R-008"}),
         (b"<cbc:CityName>Voorbeeldstad</cbc:CityName>", b"", {"NL-R-002"}),
@@ -221,10 +222,10 @@ def test_rules_of_another_format_can_be_asked(sample: Sample) -> None:
 
 
 def test_rules_are_told_in_both_languages() -> None:
-    """Every rule of every format has a sentence in Dutch and one in English, and is in one of its families only."""
+    """Every rule of every format has a sentence in Dutch and one in English; an official one is in one family only."""
     for families in PROFILES.values():
         rules = [rule for family in families for rule in family]
-        ids = [{rule.id for rule in family} for family in families]
+        ids = [{rule.id for rule in family if not rule.id.startswith("CON-")} for family in families]
 
         assert all(rule.english and rule.dutch and rule.english != rule.dutch for rule in rules)
         assert sum(map(len, ids)) == len(set().union(*ids))

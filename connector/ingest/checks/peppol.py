@@ -31,6 +31,7 @@ from connector.ingest.checks.document import (
 from connector.ingest.checks.en16931 import AMOUNTS, currencies_in
 from connector.ingest.checks.nlcius import ADDRESS_PARTS, DUTCH_MEANS, DUTCH_SCHEMES, order_line_without_order
 from connector.ingest.checks.rule import Broken, Family, child_code_in, root_has, root_once, scheme_in, table
+from connector.ingest.checks.syntax import REPEATED, repeated
 from connector.ingest.ubl import ZERO, parse_date
 from connector.invoice import Severity
 
@@ -640,5 +641,17 @@ _NETHERLANDS = table(
     prefix="NL-R-",
 )  # fmt: skip
 
-PEPPOL: Family = (*_GENERAL, *_BILLING, *_NUMBERS, *_FORMS, *_NETHERLANDS)
-PEPPOL_SELF_BILLING: Family = (*_GENERAL, *_SELF_BILLING, *_NUMBERS, *_FORMS)
+_SINGLE: dict[str, frozenset[str]] = {
+    "Invoice": codes.listed("cbc:ProfileID cbc:TaxCurrencyCode"),
+    "CreditNote": codes.listed("cbc:ProfileID cbc:TaxCurrencyCode"),
+    "cac:AllowanceCharge": codes.listed("cbc:MultiplierFactorNumeric"),
+    "cac:InvoiceLine": codes.listed("cbc:InvoicedQuantity"),
+    "cac:CreditNoteLine": codes.listed("cbc:CreditedQuantity"),
+    "cac:Price": codes.listed("cbc:BaseQuantity"),
+    "cac:TaxCategory": codes.listed("cbc:TaxExemptionReasonCode"),
+}
+"""What Peppol's rules read as one value, besides what those of EN 16931 do."""
+_REPEATED = table(("CON-REPEATED", repeated(_SINGLE), *REPEATED))
+
+PEPPOL: Family = (*_REPEATED, *_GENERAL, *_BILLING, *_NUMBERS, *_FORMS, *_NETHERLANDS)
+PEPPOL_SELF_BILLING: Family = (*_REPEATED, *_GENERAL, *_SELF_BILLING, *_NUMBERS, *_FORMS)

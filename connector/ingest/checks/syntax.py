@@ -6,7 +6,7 @@ know, which an accountant can do nothing about and nobody refuses an invoice for
 Source: CEN EN 16931 UBL rules 1.3.16; e-invoicing.md section 7.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from xml.etree.ElementTree import Element
 
 from connector.ingest.checks.codes import listed
@@ -208,13 +208,20 @@ _SINGLE: dict[str, frozenset[str]] = {
 """What UBL has once, and the rules read as one value."""
 
 
-def _repeated(document: Document) -> Places:
-    """An official rule set stops with an error on these, which counts as invalid."""
-    for parent, single in _SINGLE.items():
-        for one in document.named(parent):
-            if len({child.tag for child in one}) != len(one):
-                for name in single:
-                    yield from one.findall(name)[1:]
+def repeated(single: Mapping[str, frozenset[str]]) -> Broken:
+    """An official rule set stops with an error on what stands twice, which counts as invalid."""
+
+    def broken_at(document: Document) -> Places:
+        for parent, names in single.items():
+            for one in document.named(parent):
+                if len({child.tag for child in one}) != len(one):
+                    for name in names:
+                        yield from one.findall(name)[1:]
+
+    return broken_at
+
+
+REPEATED = ("Something stands twice that can stand only once", "Iets staat er tweemaal dat er maar eenmaal kan staan")
 
 
 _ONCE = (
@@ -323,8 +330,7 @@ SYNTAX: Family = (
         prefix="UBL-SR-",
     ),
     *table(
-        ("CON-REPEATED", _repeated, "Something stands twice that can stand only once",
-         "Iets staat er tweemaal dat er maar eenmaal kan staan"),
+        ("CON-REPEATED", repeated(_SINGLE), *REPEATED),
         ("UBL-DT-01", _too_many_decimals, "An amount has more than two decimals",
          "Een bedrag heeft meer dan twee decimalen"),
         ("UBL-DT-06", _binary_objects("mimeCode"), "An attachment does not say what kind of file it is",
