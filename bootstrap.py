@@ -73,6 +73,10 @@ BENCHMARKS = {
         ["-m", "benchmarks.sync"],
     ),
     "minute": ("how fully writes use the calls that Exact allows per minute", ["-m", "benchmarks.minute"]),
+    "ingest": (
+        "reading and checking invoices, as a multiple of lxml's bare parse of the same bytes",
+        ["-m", "benchmarks.ingest"],
+    ),
     "conformance": (
         "how far our verdict on invoices agrees with the official rule sets; needs the corpus",
         ["-m", "benchmarks.conformance"],

@@ -20,6 +20,8 @@ from connector.exact.budget import Budget, Priority, current
 from connector.exact.client import ExactClient, Limiter, make_http_client
 from connector.exact.oauth import ExactOAuth, token_http_client
 from connector.exact.protocol import AMSTERDAM
+from connector.kvk import KvkClient
+from connector.kvk import make_http_client as make_kvk_client
 from connector.sending.channel import Channel
 from connector.sending.smtp import SmtpChannel
 from connector.settings import Settings
@@ -129,6 +131,16 @@ class Wiring:
             client_secret=self.settings.client_secret(),
             redirect_uri=exact.redirect_uri,
         )
+
+    def register(self) -> KvkClient | None:
+        """A client for the KVK register; None without a key."""
+        key = self.settings.kvk_key()
+        if not key:
+            return None
+        base_url = self.settings.kvk.base_url
+        client = make_kvk_client(base_url, key, version("connector"))
+        self._opened.append(client)
+        return KvkClient(client, base_url=base_url, clock=self.clock, sleep=self.sleep)
 
     def pinned(self, chosen: list[int] | None = None) -> list[divisions.PinnedDivision]:
         """The connected divisions, all or the chosen ones.

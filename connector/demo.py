@@ -16,9 +16,10 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 
 from connector.composition import Wiring
-from connector.customers import report
 from connector.customers.audit import Audit
-from connector.customers.report import DivisionAudit
+from connector.customers.report.csv_file import as_csv
+from connector.customers.report.json_file import as_json, json_bytes
+from connector.customers.report.rows import DivisionAudit
 from connector.errors import InvalidSetting, SandboxFailed
 from connector.exact_sandbox.mailbox import Mailbox
 from connector.exact_sandbox.options import SandboxOptions
@@ -290,6 +291,6 @@ class _Demo:
         ]
         folder = self.folder / "reports"
         folder.mkdir(exist_ok=True)
-        (folder / "kvk.csv").write_bytes(report.as_csv(audits, language="nl"))
-        (folder / "kvk.json").write_bytes(report.json_bytes(report.as_json(audits, language="nl")))
+        (folder / "kvk.csv").write_bytes(as_csv(audits, language="nl"))
+        (folder / "kvk.json").write_bytes(json_bytes(as_json(audits, language="nl")))
         return audit

@@ -17,11 +17,11 @@ import httpx
 
 from connector import texts
 from connector.composition import Wiring, connection_of
-from connector.errors import ConnectorError, RightsMissing
+from connector.errors import ConnectorError, LossCause, RightsMissing
 from connector.exact.budget import Priority, resting_until
-from connector.exact.protocol import scope_of
+from connector.exact.protocol import read_epoch, scope_of
 from connector.settings import Settings
-from connector.storage import connections, divisions
+from connector.storage import connections, divisions, reference
 from connector.storage.connections import Connection, ConnectionState
 from connector.usecases.warn_of_connections import WARN_DAYS
 
@@ -30,6 +30,8 @@ CLOCK_TOLERANCE = timedelta(seconds=5)
 LEAST_DISK = 1_000_000_000
 RIGHTS_OF = 5
 """Divisions that are asked about rights: eleven calls each, and most of it is the same for all of one user."""
+RIGHT = "right"
+BELIEVED_FOR = timedelta(days=1)
 NEEDED_RIGHTS = (
     ("crm/Accounts", "GET", "read customers"),
     ("crm/Accounts", "PUT", "set the invoicing method"),
@@ -92,6 +94,7 @@ def diagnose(load: Callable[[], Settings], language: str) -> list[Check]:
             ("rights", _rights),
             ("set-up", _setup),
             ("mail", _mail),
+            ("KVK register", _register),
         ):
             try:
                 checks += list(look(wiring))
@@ -186,7 +189,7 @@ def _connections(wiring: Wiring) -> Iterator[Check]:
             remedy="run `connector connect`",
         )
     for connection in known:
-        yield _connection(connection, behind=connection.id in behind, now=wiring.clock())
+        yield _connection(connection, behind=connection.id in behind, now=wiring.clock(), language=wiring.language)
     if known and not os.access(wiring.fences.folder, os.W_OK):
         yield Check(
             name="fences",
@@ -196,19 +199,20 @@ def _connections(wiring: Wiring) -> Iterator[Check]:
         )
 
 
-def _connection(connection: Connection, *, behind: bool, now: datetime) -> Check:
+def _connection(connection: Connection, *, behind: bool, now: datetime, language: str) -> Check:
     """How one log-in stands: lost, about to be, paused, or in order."""
     name = f"connection {connection.id}"
     left = connections.days_left(connection, now)
     lost = connection.state is ConnectionState.NEEDS_PERSON
     if lost or behind or left == 0:
-        cause = (connection.cause if lost else "restored" if behind else None) or "refresh_token_expired"
-        why = texts.cause_text(cause, "en")
+        cause = (
+            connection.cause if lost else LossCause.RESTORED if behind else None
+        ) or LossCause.REFRESH_TOKEN_EXPIRED
         return Check(
             name=name,
             status=Status.ERROR,
-            message=f"lost ({cause}): {why.explanation}",
-            remedy=f"{why.remedy}; divisions, cursors and history stay",
+            message=f"lost ({cause}): {texts.cause_text(cause, language).explanation}",
+            remedy=texts.loss_remedy(cause, language),
             exit_code=3,
         )
     days = f"{connection.user_name}: {left} days left without use"
@@ -216,7 +220,7 @@ def _connection(connection: Connection, *, behind: bool, now: datetime) -> Check
         return Check(
             name=name,
             status=Status.WARNING,
-            message=f"{days}; {texts.trouble_text(connection.trouble, 'en')}",
+            message=f"{days}; {texts.trouble_text(connection.trouble, language)}",
             remedy=f"nothing is lost; the next attempt is at {connection.retry_at:%Y-%m-%d %H:%M} UTC",
         )
     low = left <= WARN_DAYS[0]
@@ -239,7 +243,9 @@ def _limits(wiring: Wiring) -> Iterator[Check]:
             name=name,
             status=Status.WARNING if low else Status.OK,
             message=said,
-            remedy="work goes on when the day's limit is renewed, at 00:00 UTC as far as known" if low else "",
+            remedy=f"work goes on when the day's limit is renewed, at {_clock_time(budget.day_reset_ms)}"
+            if low
+            else "",
         )
         for endpoint in budget.errors:
             until = resting_until(budget, endpoint)
@@ -253,14 +259,36 @@ def _limits(wiring: Wiring) -> Iterator[Check]:
                 )
 
 
+def _asked(wiring: Wiring, division: divisions.PinnedDivision) -> dict[tuple[str, str], bool | None]:
+    """What Exact says of each right; a yes is believed for a day: doctor on a timer must not use up the calls."""
+    now = wiring.clock()
+    with wiring.database.reading() as session:
+        known = reference.all(session, division.code, RIGHT)
+    fresh = {code: kept for code, kept in known.items() if now - datetime.fromisoformat(kept["at"]) < BELIEVED_FOR}
+    client = wiring.exact(division, priority=Priority.HISTORY)
+    answers: dict[tuple[str, str], bool | None] = {}
+    for endpoint, verb, _ in NEEDED_RIGHTS:
+        code = f"{verb} {endpoint}"
+        answers[endpoint, verb] = True if code in fresh else client.has_right(endpoint, verb)
+        if answers[endpoint, verb]:
+            fresh.setdefault(code, {"at": now.isoformat()})
+    with wiring.database.transaction() as session:
+        reference.replace(session, division.code, RIGHT, fresh)
+    return answers
+
+
+def _clock_time(epoch_ms: int) -> str:
+    instant = read_epoch(epoch_ms)
+    return f"{instant:%H:%M} UTC" if instant is not None else "an unknown time"
+
+
 def _rights(wiring: Wiring) -> Iterator[Check]:
     """Ask Exact what the user may do, endpoint by endpoint and verb by verb; a no costs no error there."""
     pinned = [division for division in _pinned(wiring) if _is_connected(wiring, division)]
     for division in pinned[:RIGHTS_OF]:
         name = f"rights {division.code}"
-        client = wiring.exact(division, priority=Priority.SETUP)
         try:
-            answers = {(endpoint, verb): client.has_right(endpoint, verb) for endpoint, verb, _ in NEEDED_RIGHTS}
+            answers = _asked(wiring, division)
         except RightsMissing as error:
             yield Check(
                 name=name,
@@ -362,3 +390,13 @@ def _mail(wiring: Wiring) -> Iterator[Check]:
             message="mail.notify is empty: notices go to the division's own address",
             remedy="name who should hear of invoices that could not be delivered",
         )
+
+
+def _register(wiring: Wiring) -> Iterator[Check]:
+    """Ask the register for a name, which is free."""
+    client = wiring.register()
+    if client is None:
+        yield Check(name="KVK register", status=Status.OK, message="no key; numbers are checked by their form only")
+        return
+    client.require_access()
+    yield Check(name="KVK register", status=Status.OK, message=f"{wiring.settings.kvk.base_url} takes our key")

@@ -5,6 +5,7 @@ to people, so neither ever holds a token, a secret or an invoice body.
 """
 
 from datetime import datetime
+from enum import StrEnum
 from typing import ClassVar
 
 
@@ -59,6 +60,10 @@ class ExactRejected(Permanent):
 
 class ExactUnexpected(Permanent):
     """Exact answered in a shape that we do not know, or pointed to another host."""
+
+
+class RegisterUnexpected(Permanent):
+    """The KVK register gave an answer that we cannot use for this question."""
 
 
 class InvoiceUnreadable(Permanent):
@@ -127,8 +132,18 @@ class DatabaseBehind(Misconfigured):
     """The database is missing, of an unknown version, or not of this connector."""
 
 
+class LossCause(StrEnum):
+    """Why the tokens of a connection are of no use any more; kept in the database and told in `texts`."""
+
+    OLD_REFRESH_TOKEN = "old_refresh_token"
+    LOST_IN_FLIGHT = "lost_in_flight"
+    REFRESH_TOKEN_EXPIRED = "refresh_token_expired"
+    INVALID_GRANT = "invalid_grant"
+    RESTORED = "restored"
+
+
 class AuthorizationLost(NeedsPerson):
-    """Exact no longer accepts the tokens of a connection; `cause` is a fixed word kept in the database."""
+    """Exact no longer accepts the tokens of a connection; `cause` is a `LossCause` kept in the database."""
 
     def __init__(self, message: str, *, cause: str, hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -160,12 +175,16 @@ class ExactUnavailable(Transient):
     """Exact cannot be reached, is overloaded or answers with something that is no API answer."""
 
 
+class RegisterUnavailable(Transient):
+    """The KVK register cannot be reached or asks to come back later."""
+
+
 class ExactRateLimited(Transient):
     """The day's calls are spent, or an endpoint rests after too many refusals."""
 
 
 class ExactDoubtful(Transient):
-    """Exact suddenly shows far less than before: nothing is taken for deleted, and it is asked again."""
+    """What Exact shows does not go with what it showed before; nothing is dropped for it, and it is asked again."""
 
 
 class AnswerLost(ExactUnavailable):

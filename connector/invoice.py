@@ -177,6 +177,8 @@ class Invoice:
     preceding_invoice: str = ""
     """BT-25, number of the invoice that this one corrects."""
     delivery_date: date | None = None
+    delivery_name: str = ""
+    """BT-70, who gets the goods when that is not the buyer."""
     delivery_address: Address | None = None
     payment_terms: str = ""
     payment_means: tuple[PaymentMeans, ...] = ()

@@ -18,7 +18,7 @@ from connector.customer import Division
 from connector.errors import ConnectorError, Transient
 from connector.storage import divisions
 from connector.usecases.deliver_next import deliver_due
-from connector.usecases.keep_token import renew_idle
+from connector.usecases.keep_token import INTERRUPTS, renew_idle
 from connector.usecases.ownership import Lease
 from connector.usecases.run_once import take_and_route
 from connector.usecases.sync_division import sync_division
@@ -37,7 +37,7 @@ class Stopping(Transient):
 
 
 def run_until_stopped(wiring: Wiring) -> None:
-    """Work on the intervals of the settings until SIGINT or SIGTERM; divisions may come and go meanwhile.
+    """Work on the intervals of the settings until SIGINT, SIGTERM or SIGHUP; divisions may come and go meanwhile.
 
     Raises:
         Busy: Another scheduler works on this database, from the start or since our lease ran out.
@@ -49,7 +49,7 @@ def run_until_stopped(wiring: Wiring) -> None:
             raise Stopping("stopped while waiting")
 
     wiring.sleep = wait
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.getsignal(number) for number in INTERRUPTS}
     with Lease(wiring.database, "scheduler", now=wiring.clock(), life=LEASE) as lease:
         scheduler = BackgroundScheduler(
             timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}

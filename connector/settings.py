@@ -175,6 +175,23 @@ class ScheduleSettings(Section):
     deliver_every: Duration = timedelta(minutes=1)
 
 
+class KvkSettings(Section):
+    """[kvk]: the KVK register; without a key numbers are checked by their form only."""
+
+    api_key: SecretStr = SecretStr("")
+    api_key_file: str = ""
+    base_url: str = "https://api.kvk.nl"
+
+    @model_validator(mode="after")
+    def _only_safe_address(self) -> Self:
+        parts = urlsplit(self.base_url)
+        if parts.scheme not in {"https", "http"} or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("base_url must be a whole address, such as https://api.kvk.nl")
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
+            raise ValueError("base_url must be https; http is for a loopback address only")
+        return self
+
+
 class Settings(BaseSettings):
     """All settings; made by `Settings.load`."""
 
@@ -193,6 +210,7 @@ class Settings(BaseSettings):
     routing: RoutingSettings = RoutingSettings()
     mail: MailSettings = MailSettings()
     schedule: ScheduleSettings = ScheduleSettings()
+    kvk: KvkSettings = KvkSettings()
     folder: Path = Field(default=Path("."), exclude=True)
     """Where config.toml lies; relative paths in it start there."""
 
@@ -281,6 +299,21 @@ class Settings(BaseSettings):
             self.mail.password_file,
             "the mail server's password",
             "CONNECTOR_SMTP_PASSWORD, or name a file in mail.password_file",
+        )
+
+    def kvk_key(self) -> str:
+        """The key to the KVK register; empty when none is configured.
+
+        Raises:
+            MissingSecret: The named file is not there or is empty.
+        """
+        if not self.kvk.api_key.get_secret_value() and not self.kvk.api_key_file:
+            return ""
+        return self._secret(
+            self.kvk.api_key,
+            self.kvk.api_key_file,
+            "the key to the KVK register",
+            "CONNECTOR_KVK_API_KEY, or name a file in kvk.api_key_file",
         )
 
     def _secret(self, value: SecretStr, file: str, name: str, remedy: str) -> str:

@@ -274,8 +274,6 @@ _RIGHTS: dict[str, dict[str, str]] = {
     },
 }
 """What helps against each `Reason` of a 403; "" is for every other one. Source: exact-online-api.md 2.9, 2.11."""
-REFUSAL_REASONS = frozenset(_RIGHTS) - {"scope", "unauthorized", ""}
-"""The `Reason`s that refuse the user, the licence or the division as a whole, not one endpoint."""
 _UNKNOWN_SCOPE = {"nl": "die dit dekt", "en": "that covers this"}
 
 
@@ -353,18 +351,6 @@ _CAUSES: dict[str, dict[str, tuple[str, str, str]]] = {
             _CONNECT_EN,
         ),
     },
-    "client_refused": {
-        "nl": (
-            "Exact Online weigert de app",
-            "Exact Online herkent het client-ID of het geheim van de app niet, ook niet bij herhaling.",
-            "Vergelijk exact.client_id en het geheim met de registratie van de app. " + _CONNECT_NL,
-        ),
-        "en": (
-            "Exact Online refuses the app",
-            "Exact Online does not recognise the client id or the secret of the app, repeatedly.",
-            "Compare exact.client_id and the secret with the registration of the app. " + _CONNECT_EN,
-        ),
-    },
     "restored": {
         "nl": (
             "De database is teruggezet uit een reservekopie",
@@ -377,13 +363,7 @@ _CAUSES: dict[str, dict[str, tuple[str, str, str]]] = {
             "Make sure that the connector does not run in another place, too. " + _CONNECT_EN,
         ),
     },
-    "no_tokens": {
-        "nl": ("Er zijn geen sleutels", "Het koppelen is begonnen en niet afgemaakt.", _CONNECT_NL),
-        "en": ("There are no keys", "Connecting was begun and not finished.", _CONNECT_EN),
-    },
 }
-CAUSES = frozenset(_CAUSES)
-"""Every word that `cause_text` knows: why a connection is lost."""
 _TROUBLES: dict[str, dict[str, str]] = {
     "too_early": {
         "nl": "Exact Online vindt het nog te vroeg om de koppeling te vernieuwen.",
@@ -394,13 +374,17 @@ _TROUBLES: dict[str, dict[str, str]] = {
         "nl": "Exact Online geeft geen bruikbaar antwoord als de connector de koppeling wil vernieuwen.",
         "en": "Exact Online gives no usable answer when the connector wants to renew the connection.",
     },
+    "client_refused": {
+        "nl": "Exact Online herkent het client-ID of het geheim van de app niet; vergelijk exact.client_id en het "
+        "geheim met de registratie van de app.",
+        "en": "Exact Online does not recognise the client id or the secret of the app; compare exact.client_id and the "
+        "secret with the registration of the app.",
+    },
     "refused": {
         "nl": "Exact Online weigert op dit moment de koppeling te vernieuwen.",
         "en": "Exact Online refuses to renew the connection at the moment.",
     },
 }
-TROUBLES = frozenset(_TROUBLES)
-"""Every word that `trouble_text` knows: why a renewal brought nothing."""
 _LOST_MAIL = {
     "nl": {
         "subject": "De koppeling met Exact Online is verbroken: {title}",
@@ -429,7 +413,6 @@ _EXPIRING_MAIL = {
         "Laat uw systeembeheerder nagaan of de connector draait (connector run) en wat hij meldt (connector doctor). "
         "Lukt vernieuwen niet op tijd, koppel dan opnieuw met: connector connect\n\n"
         "Dit bericht is automatisch gemaakt.",
-        "idle": "Dat is al lang niet gebeurd.",
     },
     "en": {
         "subject": "The connection with Exact Online expires in {days}",
@@ -440,7 +423,6 @@ _EXPIRING_MAIL = {
         "Let your system manager see whether the connector runs (connector run) and what it says (connector doctor). "
         "Should it not be renewed in time, connect again with: connector connect\n\n"
         "This message was made automatically.",
-        "idle": "That has not happened for long.",
     },
 }
 
@@ -572,6 +554,12 @@ def cause_text(cause: str, language: str) -> ReasonText:
     return ReasonText(title=title, explanation=explanation, remedy=remedy)
 
 
+def loss_remedy(cause: str, language: str) -> str:
+    """Say what to do about a lost connection, and that nothing else is lost."""
+    kept = {"nl": "administraties, cursors en geschiedenis blijven", "en": "divisions, cursors and history stay"}
+    return f"{cause_text(cause, language).remedy}; {kept[language]}"
+
+
 def trouble_text(trouble: str, language: str) -> str:
     """Put into words why a connection could not be renewed the last time: one sentence."""
     return _TROUBLES[trouble][language]
@@ -593,16 +581,14 @@ def lost_mail(*, language: str, cause: str, divisions: Sequence[str]) -> tuple[s
     return words["subject"].format(title=why.title), text + "\n"
 
 
-def expiring_mail(
-    *, language: str, days_left: int, divisions: Sequence[str], trouble: str | None = None
-) -> tuple[str, str]:
+def expiring_mail(*, language: str, days_left: int, divisions: Sequence[str], trouble: str) -> tuple[str, str]:
     """Give subject and text of the mail that says that a connection will expire, and what keeps it from living on."""
     words = _EXPIRING_MAIL[language]
     days = words["day"] if days_left == 1 else words["days"].format(n=days_left)
     text = words["text"].format(
         days=days,
         divisions="\n".join(f"- {one_line(division)}" for division in divisions),
-        trouble=trouble_text(trouble, language) if trouble else words["idle"],
+        trouble=trouble_text(trouble, language),
     )
     return words["subject"].format(days=days), text + "\n"
 

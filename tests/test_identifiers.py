@@ -73,6 +73,26 @@ def test_no_other_number_passes_as_kvk(text: str) -> None:
     assert found.status in {KvkStatus.OTHER_IDENTIFIER, KvkStatus.PLACEHOLDER}
 
 
+@given(
+    prefix=st.sampled_from(["00000001", "00000002", "00000004", "00000006", "00000009"]),
+    rest=st.from_regex(r"[0-9]{12}", fullmatch=True),
+)
+def test_oin_of_something_else_gives_no_kvk_number(prefix: str, rest: str) -> None:
+    """An OIN made of an RSIN or of a number of Logius' own is a government's number, never a KvK number."""
+    found = check_kvk(prefix + rest)
+
+    assert (found.number, found.proposal) == (None, None)
+    assert found.oin == prefix + rest
+
+
+@given(number=eight_digits, gap=st.sampled_from(["", " ", "."]))
+def test_oin_of_a_kvk_number_gives_it(number: str, gap: str) -> None:
+    """The prefix 00000003 says that the next eight digits are the KvK number."""
+    found = check_kvk(gap.join(["00000003", number, "0000"]))
+
+    assert (found.number, found.oin) == (number, f"00000003{number}0000")
+
+
 @given(st.text(max_size=60))
 def test_any_text_gets_an_answer(text: str) -> None:
     """A number comes only with status ok, and then is eight digits; all else is said in both languages."""

@@ -34,6 +34,7 @@ COMMANDS = {
     "ingest": "ingest",
     "invoices": "invoices",
     "recipients": "recipients",
+    "send": "send",
     "run": "run",
     "doctor": "doctor",
 }

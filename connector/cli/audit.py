@@ -4,17 +4,25 @@ Judging the numbers is `customers.audit`'s affair, how the report looks `custome
 """
 
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from connector.cli.terminal import note, print_json, screen, terminal_of
-from connector.customers import report
-from connector.customers.report import DivisionAudit
-from connector.errors import InvalidSetting, WrongUsage
-from connector.usecases.audit_kvk import audit_kvk
+from connector.cli.terminal import Terminal, note, print_json, progress, screen, show_error, terminal_of, write_file
+from connector.composition import Wiring
+from connector.customers.report.csv_file import as_csv
+from connector.customers.report.json_file import as_json, json_bytes
+from connector.customers.report.rows import DivisionAudit
+from connector.customers.report.screen import as_table
+from connector.errors import ConnectorError, WrongUsage
+from connector.storage.divisions import PinnedDivision
+from connector.usecases.audit_kvk import audit_kvk, changes_since, remember_report
+from connector.usecases.look_up_kvk import look_up_kvk, price_of, questions_open
 
 
 class Format(StrEnum):
@@ -23,6 +31,12 @@ class Format(StrEnum):
     TABLE = "table"
     JSON = "json"
     CSV = "csv"
+    XLSX = "xlsx"
+    HTML = "html"
+    PDF = "pdf"
+
+
+BINARY = frozenset({Format.XLSX, Format.PDF})
 
 
 class FailOn(StrEnum):
@@ -43,9 +57,21 @@ def register(app: typer.Typer) -> None:
 def kvk(
     context: typer.Context,
     division: Annotated[list[int] | None, typer.Option("--division", help="Only this one; may be repeated.")] = None,
-    format: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.TABLE,
+    format: Annotated[
+        Format, typer.Option("--format", help="How it is written; xlsx has a column to fill in for `kvk fill`.")
+    ] = Format.TABLE,
     output: Annotated[Path | None, typer.Option("--output", help="Into this file instead of stdout.")] = None,
     everybody: Annotated[bool, typer.Option("--all", help="Also customers that are in order.")] = False,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            "--since",
+            metavar="DATE",
+            formats=["%Y-%m-%d"],
+            help="Only what changed since the newest report made on or before this day (2026-11-02); every report "
+            "but a table on the screen is remembered.",
+        ),
+    ] = None,
     delimiter: Annotated[
         str | None, typer.Option("--delimiter", help="Of the csv; else ; with --lang nl and , with en.")
     ] = None,
@@ -53,48 +79,116 @@ def kvk(
 ) -> None:
     """Which customers miss a KvK number or have a wrong one, and what money hangs on it."""
     terminal = terminal_of(context)
-    if delimiter is not None and (format is not Format.CSV or len(delimiter) != 1):
+    if delimiter is not None and (format is not Format.CSV or len(delimiter) != 1 or delimiter in '\r\n"'):
         raise WrongUsage("--delimiter takes one character and goes with --format csv")
     if output is not None and format is Format.TABLE:
-        raise WrongUsage("a table is for the screen", hint="give --format csv or --format json with --output")
+        raise WrongUsage("a table is for the screen", hint="give --output with another --format, such as xlsx")
+    if output is None and format in BINARY and sys.stdout.isatty():
+        raise WrongUsage(f"{format.value} is not for the screen", hint=f"say where to: --output kvk.{format.value}")
     with terminal.wiring() as wiring:
-        audits = [
-            DivisionAudit(
-                division=pinned.code,
-                name=pinned.name,
-                generated_at=wiring.clock(),
-                audit=audit_kvk(wiring.database, pinned.code, today=wiring.today),
-                currency=pinned.currency or "EUR",
-            )
-            for pinned in wiring.pinned(division)
-        ]
-        never = [pinned.code for pinned in wiring.pinned(division) if pinned.last_synced_at is None]
-    for code in never:
-        note(context, f"division {code} was never synced; run `connector sync` first")
-    language = terminal.reader_language
-    if format is Format.CSV:
-        _write(output, report.as_csv(audits, language=language, delimiter=delimiter, everybody=everybody))
-    elif format is Format.JSON:
-        document = report.as_json(audits, language=terminal.screen_language, everybody=everybody)
-        if output is None:
-            print_json(document)
-        else:
-            _write(output, report.json_bytes(document))
-    else:
-        screen().print(report.as_table(audits, language=language, everybody=everybody))
+        chosen = wiring.pinned(division)
+        stopped_by = _ask_register(context, wiring, chosen)
+        whole = [_audit(wiring, pinned) for pinned in chosen]
+        audits = [_compare(wiring, each, since.date()) for each in whole] if since else whole
+        _write(terminal, audits, format, output, delimiter, everybody)
+        if format is not Format.TABLE:
+            for each in whole:
+                remember_report(wiring.database, each.division, each.audit, today=wiring.today)
+    for pinned in chosen:
+        if pinned.last_synced_at is None:
+            note(context, f"division {pinned.code} was never synced; run `connector sync` first")
     summaries = [each.audit.summary for each in audits]
     missing = any(summary.missing for summary in summaries)
     invalid = any(summary.invalid for summary in summaries)
     if (fail_on is FailOn.MISSING and missing) or (fail_on is FailOn.ANY and (missing or invalid)):
         raise typer.Exit(5)
+    if stopped_by is not None:
+        raise typer.Exit(stopped_by.exit_code)
 
 
-def _write(output: Path | None, content: bytes) -> None:
+def _ask_register(context: typer.Context, wiring: Wiring, chosen: Sequence[PinnedDivision]) -> ConnectorError | None:
+    """Look up what is not known yet, when there is a key, and say what it costs; gives what stopped it early."""
+    client = wiring.register()
+    if client is None:
+        return None
+    codes = [pinned.code for pinned in chosen]
+    questions = questions_open(wiring.database, codes, today=wiring.today)
+    if not questions:
+        note(context, "KVK register: everything is known from the last 30 days")
+        return None
+    paid, price = price_of(questions)
+    free = len(questions) - paid
+    note(context, f"KVK register: asking for {paid} numbers (paid, about € {price:.2f}) and {free} names (free)")
+    with progress(context) as show:
+        report = look_up_kvk(
+            wiring.database,
+            client,
+            questions,
+            clock=wiring.clock,
+            progress=lambda done, total: show("KVK register", done, total),
+        )
+    note(context, f"KVK register: {report.answered} answers, {report.paid_calls} paid calls")
+    for refusal in report.refusals:
+        note(context, refusal)
+    if report.not_checked:
+        note(context, f"KVK register: {report.not_checked} not checked; nothing is said of these")
+    if report.stopped_by is not None:
+        show_error(report.stopped_by)
+    return report.stopped_by
+
+
+def _audit(wiring: Wiring, pinned: PinnedDivision) -> DivisionAudit:
+    return DivisionAudit(
+        division=pinned.code,
+        name=pinned.name,
+        generated_at=wiring.clock(),
+        audit=audit_kvk(wiring.database, pinned.code, today=wiring.today),
+        currency=pinned.currency or "EUR",
+    )
+
+
+def _compare(wiring: Wiring, whole: DivisionAudit, day: date) -> DivisionAudit:
+    audit, earlier = changes_since(wiring.database, whole.division, whole.audit, day)
+    return replace(whole, audit=audit, since=earlier)
+
+
+def _write(
+    terminal: Terminal,
+    audits: Sequence[DivisionAudit],
+    format: Format,
+    output: Path | None,
+    delimiter: str | None,
+    everybody: bool,
+) -> None:
+    language = terminal.reader_language
+    match format:
+        case Format.TABLE:
+            screen().print(as_table(audits, language=language, everybody=everybody))
+        case Format.JSON:
+            document = as_json(audits, language=terminal.screen_language, everybody=everybody)
+            if output is None:
+                print_json(document)
+            else:
+                _put(output, json_bytes(document))
+        case Format.CSV:
+            _put(output, as_csv(audits, language=language, delimiter=delimiter, everybody=everybody))
+        case Format.XLSX:
+            from connector.customers.report.xlsx_file import as_xlsx
+
+            _put(output, as_xlsx(audits, language=language, everybody=everybody))
+        case Format.HTML:
+            from connector.customers.report.html_page import as_html
+
+            _put(output, as_html(audits, language=language, everybody=everybody))
+        case Format.PDF:
+            from connector.customers.report.pdf_pages import as_pdf
+
+            _put(output, as_pdf(audits, language=language, everybody=everybody))
+
+
+def _put(output: Path | None, content: bytes) -> None:
     if output is None:
         sys.stdout.buffer.write(content)
         sys.stdout.flush()
         return
-    try:
-        output.write_bytes(content)
-    except OSError as error:
-        raise InvalidSetting(f"{output} cannot be written: {error.strerror}", hint="choose another file") from error
+    write_file(output, content)

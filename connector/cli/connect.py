@@ -225,8 +225,8 @@ def list_connections(
 
 def _explain(connection: connections.Connection, language: str) -> None:
     """Say in words what is the matter with a log-in, and what to do."""
-    if connection.state is connections.ConnectionState.NEEDS_PERSON:
-        why = texts.cause_text(connection.cause or "no_tokens", language)
+    if connection.state is connections.ConnectionState.NEEDS_PERSON and connection.cause is not None:
+        why = texts.cause_text(connection.cause, language)
         say(f"{connection.user_name}: {why.title}. {why.explanation}\n{why.remedy}")
     elif connection.trouble is not None:
         say(f"{connection.user_name}: {texts.trouble_text(connection.trouble, language)}")

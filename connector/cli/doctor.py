@@ -22,7 +22,7 @@ def doctor(
 ) -> None:
     """Check settings, key, database, Exact, connections, mail and disk; say what to do."""
     terminal = terminal_of(context)
-    checks = diagnose(terminal.settings, terminal.reader_language)
+    checks = diagnose(terminal.settings, terminal.screen_language)
     if json:
         print_json({"checks": [check.as_json() for check in checks]})
     else:

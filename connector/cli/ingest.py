@@ -52,6 +52,8 @@ def ingest(
         for file in files:
             if file["outcome"] not in {"delivered", "routed", "no_invoice"}:
                 say(f"  {file['file']}: {file['outcome']}{': ' + file['reason'] if file['reason'] else ''}")
+            if file["trouble"]:
+                say(f"  {file['file']}: {file['trouble']}")
     finish(list(delivered.errors.values()))
 
 
@@ -76,6 +78,7 @@ def _files(database: Database, outcomes: list[FileOutcome]) -> list[dict[str, An
                     "file": outcome.file,
                     "outcome": first.state.value if first else "no_invoice",
                     "reason": (first.reason if first else outcome.trouble) or None,
+                    "trouble": outcome.trouble or None,
                     "invoice": first.id if first else None,
                     "invoices": outcome.invoices,
                 }

@@ -4,13 +4,14 @@ What a person's word leads to is `release_invoice`'s affair; sending is left to 
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from connector import texts
-from connector.cli.terminal import ask, cell, finish, note, print_json, say, screen, terminal_of
+from connector.cli.terminal import ask, cell, finish, note, print_json, say, screen, terminal_of, write_file
 from connector.composition import Wiring
 from connector.delivery import Kind
 from connector.errors import ConnectorError, WrongUsage
@@ -20,6 +21,7 @@ from connector.storage.divisions import PinnedDivision
 from connector.storage.invoices import InvoiceState, ReceivedInvoice
 from connector.usecases.deliver_next import deliver_due
 from connector.usecases.release_invoice import find_invoice, release_invoice, retry_invoice, settle_delivered
+from connector.usecases.show_invoice import page_of
 from connector.usecases.sync_division import sync_cards
 
 app = typer.Typer(no_args_is_help=True)
@@ -68,12 +70,20 @@ def list_invoices(
 
 @app.command("show")
 def show(
-    context: typer.Context, invoice: Annotated[str, typer.Argument(metavar="ID")], json: JsonOption = False
+    context: typer.Context,
+    invoice: Annotated[str, typer.Argument(metavar="ID")],
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write what the invoice says as a web page.")
+    ] = None,
+    json: JsonOption = False,
 ) -> None:
     """One invoice with everything that was decided about it, when and why."""
     terminal = terminal_of(context)
     with terminal.wiring() as wiring:
         stored = find_invoice(wiring.database, invoice)
+        if html is not None:
+            write_file(html, page_of(wiring.database, stored, language=terminal.reader_language).encode())
+            note(context, f"written to {html}")
         with wiring.database.reading() as session:
             sent = deliveries.of_invoice(session, invoice)
             events = invoices.events(session, invoice)

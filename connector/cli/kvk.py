@@ -1,13 +1,22 @@
-"""`connector kvk`: form checks of numbers.
+"""`connector kvk`: form checks of numbers, and the way back of the filled-in report.
 
-The checks are `identifiers`' affair; whether a number exists is not asked.
+The checks are `identifiers`' affair, the verdicts `customers.fill`'s; whether a number exists is not asked.
 """
 
+import json as json_module
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
-from connector.cli.terminal import print_json, say, terminal_of
+from connector.cli.terminal import cell, note, print_json, say, screen, terminal_of
+from connector.customers.fill import GOOD, Filled, RowVerdict, Told, Verdict, plans
+from connector.customers.setup import Plan, plans_as_file
+from connector.customers.sheet import LARGEST, too_large
+from connector.errors import InvalidSetting, WrongUsage
 from connector.identifiers import KvkStatus, check_kvk
 
 app = typer.Typer(no_args_is_help=True)
@@ -50,3 +59,118 @@ def check(
             say("  ".join(parts))
     if any(row["status"] != KvkStatus.OK.value for row in rows):
         raise typer.Exit(5)
+
+
+@app.command("fill")
+def fill(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The filled-in report, xlsx or csv.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="PLANFILE", help="Where the plan goes; else beside FILE, under a free name."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Read a filled-in report back and make a set-up plan of it; nothing is changed. Exit 1 when no row is good."""
+    from connector.usecases.fill_kvk import fill_kvk
+
+    language = terminal_of(context).screen_language
+    content = _read(file)
+    with terminal_of(context).wiring() as wiring:
+        pinned = wiring.pinned()
+        filled = fill_kvk(wiring.database, content, pinned)
+    for each in pinned:
+        if each.last_synced_at is None:
+            note(context, f"division {each.code} was never synced; run `connector sync` first")
+    made = plans(filled)
+    plan_file = _save(made, out or _free_name(file)) if made else None
+    if json:
+        print_json(_as_json(filled, plan_file, language))
+    else:
+        _show(filled, language)
+    if plan_file is not None:
+        note(context, f"written to {plan_file}; apply it with: connector setup apply {plan_file}")
+    if not any(one.verdict in GOOD for one in filled.verdicts):
+        raise typer.Exit(1)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        size = file.stat().st_size
+        if size > LARGEST:
+            raise too_large(size)
+        return file.read_bytes()
+    except OSError as error:
+        raise WrongUsage(f"{file} cannot be read: {error.strerror}", hint="name the filled-in report") from error
+
+
+def _free_name(file: Path) -> Path:
+    """A name for the plan beside the list, that nothing has yet."""
+    name, number = file.with_name(f"{file.stem}-plan.json"), 1
+    while name.exists():
+        number += 1
+        name = file.with_name(f"{file.stem}-plan-{number}.json")
+    return name
+
+
+def _save(made: Sequence[Plan], plan_file: Path) -> Path:
+    document = plans_as_file(made)
+    try:
+        plan_file.write_text(json_module.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InvalidSetting(
+            f"{plan_file} cannot be written: {error.strerror}", hint="choose another file with --out"
+        ) from error
+    return plan_file
+
+
+def _told(told: Told, language: str) -> str:
+    return told[1] if language == "nl" else told[0]
+
+
+def _summary(filled: Filled) -> dict[str, int]:
+    counts = Counter(one.verdict for one in filled.verdicts)
+    return {
+        "rows": len(filled.verdicts),
+        "set": counts[Verdict.SET],
+        "same": counts[Verdict.SAME],
+        "refused": sum(count for verdict, count in counts.items() if verdict not in GOOD),
+        "empty": filled.empty,
+    }
+
+
+def _as_json(filled: Filled, plan_file: Path | None, language: str) -> dict[str, object]:
+    return {
+        "plan": None if plan_file is None else str(plan_file),
+        "rows": [_row_as_json(one, language) for one in filled.verdicts],
+        "summary": _summary(filled),
+    }
+
+
+def _row_as_json(one: RowVerdict, language: str) -> dict[str, object]:
+    customer = one.customer
+    return {
+        "row": one.row,
+        "division": one.division,
+        "customer_code": one.code,
+        "customer": None if customer is None else {"id": customer.id, "code": customer.code, "name": customer.name},
+        "verdict": one.verdict.value,
+        "kvk": one.kvk,
+        "detail": _told(one.detail, language),
+        "warnings": [_told(each, language) for each in one.warnings],
+    }
+
+
+def _show(filled: Filled, language: str) -> None:
+    if filled.verdicts:
+        table = Table("row", "code", "customer", "verdict", "kvk", "")
+        for one in filled.verdicts:
+            told = "; ".join(filter(None, [_told(one.detail, language), *(_told(w, language) for w in one.warnings)]))
+            name = one.customer.name if one.customer else ""
+            table.add_row(str(one.row), cell(one.code), cell(name), one.verdict.value, one.kvk or "", cell(told))
+        screen().print(table)
+    counts = _summary(filled)
+    say(
+        f"{counts['rows']} rows filled in: {counts['set']} to set, {counts['same']} already so, "
+        f"{counts['refused']} refused; {counts['empty']} left empty"
+    )

@@ -6,26 +6,47 @@ What has to change is decided in `customers.setup`; the writing is the use cases
 import json as json_module
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from connector.cli.terminal import ask, cell, finish, local_time, note, print_json, progress, say, screen, terminal_of
+from connector.cli.terminal import (
+    Show,
+    ask,
+    cell,
+    finish,
+    local_time,
+    note,
+    print_json,
+    progress,
+    say,
+    screen,
+    terminal_of,
+)
 from connector.composition import ATTACHMENT_TYPE, Wiring
 from connector.customers import setup
+from connector.customers.drift import Drift, drift_as_json
 from connector.customers.setup import CONFLICTS, Plan
 from connector.errors import ConnectorError, InvalidSetting, Permanent, WrongUsage
 from connector.exact.budget import Priority, ready_at
 from connector.storage import learned
 from connector.storage.divisions import PinnedDivision
 from connector.usecases.apply_setup import SetupReport, apply_setup
-from connector.usecases.plan_setup import PlannedSetup, find_customer, plan_setup, require_customers, setup_status
+from connector.usecases.plan_setup import (
+    PlannedSetup,
+    find_customer,
+    plan_setup,
+    require_customers,
+    setup_drift,
+    setup_status,
+)
 from connector.usecases.undo_setup import undo_setup, undoable_steps
 
 app = typer.Typer(no_args_is_help=True)
+TELL_EVERY = 50
+"""After so many changes, about as many as Exact allows a minute, the expected end is told anew."""
 
 DivisionOption = Annotated[list[int] | None, typer.Option("--division", help="Only this one; may be repeated.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
@@ -42,35 +63,54 @@ OVERRIDE_HELP = "Change these customers too: " + ", ".join(sorted(CONFLICTS)) + 
 
 @app.command("status")
 def status(context: typer.Context, division: DivisionOption = None, json: JsonOption = False) -> None:
-    """The five steps per division: done, to do, skipped, conflict."""
+    """The five steps per division: done, to do, skipped, conflict; and what was changed in Exact since."""
     with terminal_of(context).wiring() as wiring:
         start = wiring.settings.routing.start_date
-        steps = [
-            (
-                pinned,
-                setup_status(
-                    wiring.database, pinned.code, _wanted(wiring, pinned.code), today=wiring.today, start_date=start
-                ),
-            )
-            for pinned in wiring.pinned(division)
-        ]
+        found = []
+        for pinned in wiring.pinned(division):
+            wanted = _wanted(wiring, pinned.code)
+            steps = setup_status(wiring.database, pinned.code, wanted, today=wiring.today, start_date=start)
+            found.append((pinned, steps, setup_drift(wiring.database, pinned.code, wanted, today=wiring.today)))
     if json:
         print_json(
             {
                 "divisions": [
-                    {"division": pinned.code, "steps": [setup.step_as_json(step) for step in counts]}
-                    for pinned, counts in steps
+                    {
+                        "division": pinned.code,
+                        "steps": [setup.step_as_json(step) for step in steps],
+                        "drift": [drift_as_json(each) for each in drift],
+                    }
+                    for pinned, steps, drift in found
                 ]
             }
         )
         return
-    for pinned, counts in steps:
+    for pinned, steps, drift in found:
         table = Table("step", "", "done", "to do", "skipped", "conflict", title=f"{pinned.code} {cell(pinned.name)}")
-        for step in counts:
+        for step in steps:
             table.add_row(
                 str(step.step), step.key, str(step.done), str(step.to_do), str(step.skipped), str(step.conflict)
             )
         screen().print(table)
+        if drift:
+            screen().print(_drift_table(drift))
+
+
+def _drift_table(drift: Sequence[Drift]) -> Table:
+    """What was changed in Exact since the set-up, and what the plan would do about it."""
+    table = Table("code", "customer", "field", "set to", "now", "changed", "by", "plan", title="changed in Exact since")
+    for each in drift:
+        table.add_row(
+            cell(each.customer.code),
+            cell(each.customer.name),
+            each.field,
+            cell("-" if each.set_to is None else str(each.set_to)),
+            cell("-" if each.now is None else str(each.now)),
+            local_time(each.changed_at) if each.changed_at else "",
+            cell(each.changed_by),
+            each.repair.value if each.repair else f"left ({each.reason.value})" if each.reason else "kept",
+        )
+    return table
 
 
 def _wanted(wiring: Wiring, division: int) -> setup.Wanted:
@@ -174,9 +214,16 @@ def show_plan(plan: Plan, *, done_at: datetime) -> None:
         )
     for skip in plan.skips:
         table.add_row(
-            cell(skip.customer.code), cell(skip.customer.name), f"skipped: {skip.reason.value}", "", "", style="dim"
+            cell(skip.customer.code),
+            cell(skip.customer.name),
+            f"skipped: {skip.reason.value}",
+            "",
+            cell(f"to {skip.invoiced_to.code} {skip.invoiced_to.name}" if skip.invoiced_to else ""),
+            style="dim",
         )
-    if plan.changes or plan.skips:
+    for each in plan.notes:
+        table.add_row(cell(each.customer.code), cell(each.customer.name), f"look at: {each.kind.value}", "", "")
+    if plan.changes or plan.skips or plan.notes:
         screen().print(table)
     say(
         f"{plan.customers} customers: {plan.in_order} in order, {plan.to_change} to change, {plan.skipped} skipped; "
@@ -218,10 +265,24 @@ def apply(
         with progress(context) as show:
             for each in plans:
                 try:
-                    reports.append(_apply(wiring, each, limit, partial(show, f"{each.division} set-up")))
+                    reports.append(_apply(wiring, each, limit, _telling(wiring, each.division, "set-up", show)))
                 except ConnectorError as error:  # what was done for other divisions is still told
                     errors.append(error)
     _show_reports(reports, json=json, verb="changed", errors=errors)
+
+
+def _telling(wiring: Wiring, division: int, what: str, show: Show) -> Callable[[int, int], None]:
+    """Progress that also says how many calls Exact allows today, and when the work ends by its limits."""
+
+    def tell(done: int, total: int) -> None:
+        detail = ""
+        if done < total and done % TELL_EVERY == 0:
+            budget = wiring.budget(division)
+            end = ready_at(budget, setup.calls_needed(total - done), wiring.clock(), priority=Priority.SETUP)
+            detail = f"{budget.day_left} calls left today, done at about {local_time(end)}"
+        show(f"{division} {what}", done, total, detail)
+
+    return tell
 
 
 def _apply(wiring: Wiring, plan: Plan, limit: int | None, show: Callable[[int, int], None]) -> SetupReport:
@@ -251,7 +312,14 @@ def _plans(wiring: Wiring, planfile: Path | None, division: list[int] | None, ov
         raise WrongUsage(
             f"{planfile} is no plan file", hint="make one with: connector setup plan --out FILE"
         ) from error
-    plans = [each for each in setup.plans_from_file(data) if not division or each.division in division]
+    saved = setup.plans_from_file(data)
+    for code in division or []:
+        if code not in {each.division for each in saved}:
+            raise WrongUsage(
+                f"{planfile} holds no plan for division {code}",
+                hint=f"make one: connector setup plan --division {code}",
+            )
+    plans = [each for each in saved if not division or each.division in division]
     for each in plans:
         setup.require_wanted(each, wiring.wanted(each.division))
     return plans
@@ -302,7 +370,7 @@ def undo(
                         code,
                         steps=theirs,
                         clock=wiring.clock,
-                        progress=partial(show, f"{code} undo"),
+                        progress=_telling(wiring, code, "undo", show),
                     )
                 )
     _show_reports(reports, json=json, verb="taken back")

@@ -81,11 +81,12 @@ def _named(division: int, show: Callable[[str, int, int | None], None]) -> Calla
 
 
 def describe(report: SyncReport) -> str:
-    """One line about one division, with what was done in another way than usual and what was kept back."""
+    """One line about one division, with what was done in another way than usual."""
     customers, invoices = report.customers, report.invoices
+    files = "1 file" if report.fetched == 1 else f"{report.fetched} files"
     done = (
         f"division {report.division}: {customers.changed} of {customers.total} customers changed, "
-        f"{invoices.changed} of {invoices.total} invoices changed, {report.fetched} files fetched, "
+        f"{invoices.changed} of {invoices.total} invoices changed, {files} fetched, "
         f"{report.api_calls} calls"
     )
-    return "; ".join([done, *report.notes, *(trouble.message for trouble in report.troubles)])
+    return "; ".join([done, *report.notes])

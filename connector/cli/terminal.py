@@ -7,21 +7,21 @@ is said is each command's own.
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from connector.errors import ConnectorError, NeedsPerson, Permanent, Transient, WrongUsage
+from connector.errors import ConnectorError, InvalidSetting, NeedsPerson, Permanent, Transient, WrongUsage
 from connector.texts import one_line
 
 if TYPE_CHECKING:  # at run time these are imported when a command needs them: they bring in most of the program
@@ -117,12 +117,23 @@ def _as_json(value: object) -> str:
     return str(value)
 
 
+class Show(Protocol):
+    """Is told what is done, how many of it, of how many (None: unknown), and what else is worth saying."""
+
+    def __call__(self, what: str, number: int, total: int | None, detail: str = "") -> None:
+        """Show it."""
+
+
+def _hide(what: str, number: int, total: int | None, detail: str = "") -> None:
+    """Show nothing."""
+
+
 @contextmanager
-def progress(context: typer.Context, *, hidden: bool = False) -> Iterator[Callable[[str, int, int | None], None]]:
-    """Give a function that is told what is done, how many of it, and of how many (None: unknown)."""
+def progress(context: typer.Context, *, hidden: bool = False) -> Iterator[Show]:
+    """Give a function to tell how far the work is."""
     console = notes()
     if terminal_of(context).quiet or hidden:
-        yield lambda what, number, total: None
+        yield _hide
         return
     if not console.is_terminal:
         yield _lines
@@ -133,24 +144,27 @@ def progress(context: typer.Context, *, hidden: bool = False) -> Iterator[Callab
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TextColumn("{task.fields[detail]}"),
         console=console,
         transient=True,
     )
     tasks: dict[str, Any] = {}
+    details: dict[str, str] = {}
 
-    def show(what: str, number: int, total: int | None) -> None:
+    def show(what: str, number: int, total: int | None, detail: str = "") -> None:
         if what not in tasks:
-            tasks[what] = bar.add_task(what, total=total)
-        bar.update(tasks[what], completed=number, total=total)
+            tasks[what] = bar.add_task(what, total=total, detail="")
+        details[what] = detail or details.get(what, "")
+        bar.update(tasks[what], completed=number, total=total, detail=details[what])
 
     with bar:
         yield show
 
 
-def _lines(what: str, number: int, total: int | None) -> None:
-    if number and (number % LINE_EVERY == 0 or number == total):
+def _lines(what: str, number: int, total: int | None, detail: str = "") -> None:
+    if number and (detail or number % LINE_EVERY == 0 or number == total):
         of = f" of {total}" if total is not None else ""
-        sys.stderr.write(f"{what}: {number}{of}\n")
+        sys.stderr.write(f"{what}: {number}{of}{f'; {detail}' if detail else ''}\n")
 
 
 def ask(question: str, *, yes: bool) -> None:
@@ -210,3 +224,15 @@ def finish(errors: Sequence[ConnectorError], *, parts: Sequence[str] = ()) -> No
     code = worst(errors)
     if code:
         raise typer.Exit(code)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write what a command was asked to put into a file, over what is there.
+
+    Raises:
+        InvalidSetting: It cannot be written.
+    """
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise InvalidSetting(f"{path} cannot be written: {error.strerror}", hint="choose another file") from error

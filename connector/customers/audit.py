@@ -1,16 +1,22 @@
 """The audit: which customers miss a KvK number or have a wrong one, and what that puts at risk.
 
-Pure, form checks and cross-checks only; whether a number exists is the register's affair. Showing it is `report`'s.
+Pure: form checks, cross-checks, and what the KVK register says where it was asked. Showing it is `report`'s affair.
+What each status and each doubt means, with sources: docs/kvk-audit.md.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
 from connector.customer import Customer, CustomerId, is_active, needs_kvk, valid_numbers
-from connector.identifiers import KvkNumber, KvkStatus, check_kvk
+from connector.customers import register as kvk_register
+from connector.customers.register import Evidence, RegisterFinding
+from connector.identifiers import KvkNumber, KvkStatus, check_kvk, compact_vat
+from connector.texts import day as in_words
+from connector.texts import one_line
 
 NOTHING = Decimal("0.00")
 
@@ -26,12 +32,32 @@ class FindingStatus(StrEnum):
     DUPLICATE = "duplicate"
     OWN_NUMBER = "own_number"
     NOT_APPLICABLE = "not_applicable"
+    UNKNOWN_IN_REGISTER = "unknown_in_register"
+    DEREGISTERED = "deregistered"
+    NAME_DIFFERS = "name_differs"
 
 
 FINE = frozenset({FindingStatus.OK, FindingStatus.NOT_APPLICABLE})
 """Nobody has to do anything about these."""
-ROUTED = FINE | {FindingStatus.DUPLICATE}
-"""Invoices of these reach somebody: a number that two customers share is a real one."""
+ROUTED = FINE | {FindingStatus.DUPLICATE, FindingStatus.NAME_DIFFERS}
+"""Invoices of these reach somebody: a number that two customers share, or that is another's, is a real one."""
+
+
+class Change(StrEnum):
+    """What became of a customer since an earlier report."""
+
+    NEW = "new"
+    SOLVED = "solved"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What an earlier report said of a customer."""
+
+    status: FindingStatus
+    kvk: str
+    """As it stood on the card."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +71,16 @@ class InvoiceFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InvoicedNumber:
+    """The customer's KvK number in the newest e-invoice that somebody else than we made."""
+
+    kvk: KvkNumber
+    invoice: str
+    """Its number."""
+    date: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KvkFinding:
     """One customer, its number, and the invoices that hang on it."""
 
@@ -55,9 +91,15 @@ class KvkFinding:
     detail_en: str = ""
     detail_nl: str = ""
     proposal: KvkNumber | None = None
+    doubtful: bool = False
+    """Whether another fact speaks against the number; `detail` says which."""
     last_invoice_date: date | None = None
     invoices_12m: int = 0
     amount_12m: Decimal = NOTHING
+    change: Change | None = None
+    """Since an earlier report; None when it was not compared with one."""
+    before: Before | None = None
+    """What that report said; None when it did not know the customer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +115,8 @@ class AuditSummary:
     invoices_at_risk: int
     amount_at_risk: Decimal
     """Of the invoices that cannot be routed: of customers with a missing or invalid number, shared ones left out."""
+    doubtful: int = 0
+    """Of `ok`: those that another fact speaks against."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +133,9 @@ def audit(
     *,
     own_kvk: str,
     today: date,
+    own_vat: str = "",
+    in_invoices: Mapping[CustomerId, InvoicedNumber] | None = None,
+    register: Evidence | None = None,
 ) -> Audit:
     """Check the KvK number of every active customer.
 
@@ -96,6 +143,9 @@ def audit(
         invoices: Finished ones, of any date.
         own_kvk: The division's own number, as typed; empty when it has none.
         today: The invoices of the twelve months up to it count as at risk.
+        own_vat: The division's own VAT number, as typed.
+        in_invoices: By customer, the number in its newest e-invoice that we did not make from the card ourselves.
+        register: What the KVK register answered; about customers without an answer it says nothing.
     """
     active = [customer for customer in customers if is_active(customer, today)]
     first_day = year_before(today)
@@ -103,9 +153,19 @@ def audit(
     for invoice in invoices:
         by_customer.setdefault(invoice.customer, []).append(invoice)
     own_number, sharers = check_kvk(own_kvk).number, _sharers(active)
+    vat_sharers = _vat_sharers(active)
+    questions = kvk_register.questions_about(active, own_kvk=own_kvk, today=today) if register else {}
     findings = []
     for customer in active:
-        status, detail_en, detail_nl, proposal = _judge(customer, own_number, sharers)
+        question = questions.get(customer.id)
+        registered = kvk_register.judge(customer, question, (register or {}).get(question)) if question else NO_FINDING
+        verdict = _judge(customer, own_number, sharers, registered)
+        doubts = _doubts(customer, own_vat, vat_sharers) if verdict[0] is not FindingStatus.NOT_APPLICABLE else []
+        invoiced = (in_invoices or {}).get(customer.id)
+        if invoiced is not None and invoiced.kvk != own_number:
+            verdict, doubt = _beside_invoice(customer, verdict, invoiced)
+            doubts += doubt
+        status, detail_en, detail_nl, proposal = verdict
         theirs = by_customer.get(customer.id, [])
         counted = [invoice.amount for invoice in theirs if first_day <= invoice.date <= today]
         findings.append(
@@ -113,18 +173,44 @@ def audit(
                 customer=customer,
                 kvk=customer.kvk,
                 status=status,
-                detail_en=detail_en,
-                detail_nl=detail_nl,
+                detail_en="; ".join(filter(None, [detail_en, *(doubt[0] for doubt in doubts)])),
+                detail_nl="; ".join(filter(None, [detail_nl, *(doubt[1] for doubt in doubts)])),
                 proposal=proposal,
+                doubtful=bool(doubts),
                 last_invoice_date=max((invoice.date for invoice in theirs), default=None),
                 invoices_12m=len(counted),
                 amount_12m=sum(counted, NOTHING),
             )
         )
-    findings.sort(
-        key=lambda f: (f.status in FINE, f.status in ROUTED, -f.amount_12m, len(f.customer.code), f.customer.code)
-    )
+    findings.sort(key=most_at_risk_first)
     return Audit(findings=tuple(findings), summary=_summarise(findings))
+
+
+def most_at_risk_first(finding: KvkFinding) -> tuple[bool, bool, Decimal, int, str]:
+    """Sort findings: the most money that cannot be routed, then what is routed all the same, then what is fine."""
+    code = finding.customer.code
+    return finding.status in FINE, finding.status in ROUTED, -finding.amount_12m, len(code), code
+
+
+def compare(audit: Audit, before: Mapping[CustomerId, Before]) -> Audit:
+    """Keep the findings that differ from an earlier report, each with its `change`; the summary stays of all.
+
+    `new` begins to need attention, `solved` no longer does, `changed` has another status or number otherwise. A
+    customer that is no longer active has no finding, and so none here.
+    """
+    differing = []
+    for finding in audit.findings:
+        earlier = before.get(finding.customer.id)
+        if earlier is not None and (earlier.status, earlier.kvk) == (finding.status, finding.kvk):
+            continue
+        was_fine, is_fine = earlier is None or earlier.status in FINE, finding.status in FINE
+        change = Change.CHANGED
+        if was_fine and (not is_fine or earlier is None):
+            change = Change.NEW
+        elif is_fine and not was_fine:
+            change = Change.SOLVED
+        differing.append(replace(finding, change=change, before=earlier))
+    return replace(audit, findings=tuple(differing))
 
 
 def year_before(day: date) -> date:
@@ -141,9 +227,12 @@ def year_before(day: date) -> date:
 
 
 Verdict = tuple[FindingStatus, str, str, KvkNumber | None]
+NO_FINDING = RegisterFinding()
 
 
-def _judge(customer: Customer, own_number: str | None, sharers: dict[str, list[str]]) -> Verdict:
+def _judge(
+    customer: Customer, own_number: str | None, sharers: dict[str, list[str]], registered: RegisterFinding
+) -> Verdict:
     needs, why_not = needs_kvk(customer)
     number, oin = valid_numbers(customer)
     check = check_kvk(customer.kvk)
@@ -151,6 +240,8 @@ def _judge(customer: Customer, own_number: str | None, sharers: dict[str, list[s
         return FindingStatus.NOT_APPLICABLE, "another country", "ander land", None
     if number and number == own_number:
         return FindingStatus.OWN_NUMBER, "the KvK number of the administration itself", _OWN_NL, None
+    if registered.verdict:
+        return FindingStatus(registered.verdict.value), registered.detail_en, registered.detail_nl, None
     if number and len(sharers[number]) > 1:
         others = ", ".join(code for code in sharers[number] if code != customer.code)
         return FindingStatus.DUPLICATE, f"also on customer {others}", f"ook bij relatie {others}", None
@@ -160,7 +251,12 @@ def _judge(customer: Customer, own_number: str | None, sharers: dict[str, list[s
         return FindingStatus.NOT_APPLICABLE, "a private person, by the name", "particulier, naar de naam", None
     if check.status is KvkStatus.MISSING and oin:
         return FindingStatus.OK, "an OIN in its own field", "een OIN in het eigen veld", None
-    return FindingStatus(check.status.value), check.detail_en, check.detail_nl, check.proposal
+    return (
+        FindingStatus(check.status.value),
+        "; ".join(filter(None, (check.detail_en, registered.detail_en))),
+        "; ".join(filter(None, (check.detail_nl, registered.detail_nl))),
+        registered.proposal or check.proposal,
+    )
 
 
 _OWN_NL = "het KvK-nummer van de administratie zelf"
@@ -173,6 +269,72 @@ def _sharers(customers: Iterable[Customer]) -> dict[str, list[str]]:
         number = valid_numbers(customer)[0]
         if number and needs_kvk(customer)[1] != "other_country":
             found.setdefault(number, []).append(customer.code)
+    return found
+
+
+Doubt = tuple[str, str]
+"""In English and in Dutch. A VAT number itself is never repeated: that of a sole trader may hold a BSN."""
+
+
+def _doubts(customer: Customer, own_vat: str, vat_sharers: Mapping[str, Mapping[str, str]]) -> list[Doubt]:
+    """Say what the VAT number on the card says against it.
+
+    A Dutch VAT number of a legal entity holds its RSIN, which is another number than the KvK number and cannot be
+    turned into it: only the comparison with other cards tells something.
+    """
+    vat = _dutch_vat(customer.vat_number)
+    if not vat:
+        return []
+    if vat == _dutch_vat(own_vat):
+        return [("the VAT number is that of the administration itself", "het btw-nummer is dat van uw administratie")]
+    numbers = vat_sharers.get(vat, {})
+    mine = numbers.get(customer.code)
+    others = ", ".join(one_line(code) for code, number in numbers.items() if mine and number != mine)
+    if not others:
+        return []
+    return [
+        (
+            f"the same VAT number as customer {others} with another KvK number: a fiscal unity, or a mistake",
+            f"hetzelfde btw-nummer als relatie {others} met een ander KvK-nummer: een fiscale eenheid, of een "
+            "vergissing",
+        )
+    ]
+
+
+def _beside_invoice(customer: Customer, verdict: Verdict, invoiced: InvoicedNumber) -> tuple[Verdict, list[Doubt]]:
+    """Hold the card against the customer's number in its newest e-invoice.
+
+    A number that differs is a doubt; where the card has none, that of the invoice is the proposal, unless a repair
+    of what is on the card gives yet another.
+    """
+    status, detail_en, detail_nl, proposal = verdict
+    number, oin = valid_numbers(customer)
+    invoice = one_line(invoiced.invoice)
+    found = (
+        f"the e-invoice {invoice} of {in_words(invoiced.date, 'en')} has {invoiced.kvk}",
+        f"de e-factuur {invoice} van {in_words(invoiced.date, 'nl')} heeft {invoiced.kvk}",
+    )
+    if status is FindingStatus.NOT_APPLICABLE or number == invoiced.kvk or (oin and not number):
+        return verdict, []
+    if number:
+        return verdict, [found]
+    agreed = invoiced.kvk if proposal in (None, invoiced.kvk) else None
+    details = (f"{detail_en}; {found[0]}", f"{detail_nl}; {found[1]}")
+    return (status, *details, agreed), []
+
+
+def _dutch_vat(text: str) -> str:
+    value = compact_vat(text)
+    return value if re.fullmatch(r"NL[0-9]{9}B[0-9]{2}", value) else ""
+
+
+def _vat_sharers(customers: Iterable[Customer]) -> dict[str, dict[str, str]]:
+    """By Dutch VAT number, the KvK numbers of the customers that have it, by code."""
+    found: dict[str, dict[str, str]] = {}
+    for customer in sorted(customers, key=lambda c: (len(c.code), c.code)):
+        vat, number = _dutch_vat(customer.vat_number), valid_numbers(customer)[0]
+        if vat and number and needs_kvk(customer)[1] != "other_country":
+            found.setdefault(vat, {})[customer.code] = number
     return found
 
 
@@ -191,4 +353,5 @@ def _summarise(findings: Iterable[KvkFinding]) -> AuditSummary:
         not_applicable=not_applicable,
         invoices_at_risk=sum(finding.invoices_12m for finding in at_risk),
         amount_at_risk=sum((finding.amount_12m for finding in at_risk), NOTHING),
+        doubtful=sum(finding.doubtful for finding in everybody if finding.status is FindingStatus.OK),
     )

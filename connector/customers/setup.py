@@ -21,6 +21,9 @@ WRITES_PER_CHECK = 60
 """design.md section 4: accounts and contacts are read back (two calls) after at most so many writes."""
 CALLS_PER_CHECK = 2
 
+MAIN_CONTACT = "MainContact"
+"""The one field of an account that an `update_contact` may write: a contact cannot say of itself that it is the main
+one (exact-online-api.md 4.2 [docs])."""
 PEPPOL = 32
 POSTBOX = 4
 """Values of `InvoicingMethod` (exact-online-api.md 4.1)."""
@@ -53,6 +56,15 @@ class SkipReason(StrEnum):
     HAS_OTHER_INVOICE_CONTACT = "has_other_invoice_contact"
     ATTACHMENT_TYPE_UNKNOWN = "attachment_type_unknown"
     CHANGED_MEANWHILE = "changed_meanwhile"
+
+
+class NoteKind(StrEnum):
+    """What is worth a look at a customer's card, but changed by nobody but a person."""
+
+    DOUBLE_CONTACT = "double_contact"
+    """Several contacts of ours; invoices go by the address, so the others are left alone."""
+    INVOICE_ACCOUNT_LOOP = "invoice_account_loop"
+    """The accounts that should get the invoices name each other: nobody is set up for them."""
 
 
 CONFLICTS = frozenset({SkipReason.USES_PEPPOL, SkipReason.USES_POSTBOX, SkipReason.HAS_OTHER_INVOICE_CONTACT})
@@ -90,6 +102,18 @@ class Skip:
 
     customer: Customer
     reason: SkipReason
+    invoiced_to: Customer | None = None
+    """With `invoiced_to_other_account`: who gets the invoices in the end, and is set up instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Something about a customer's card that a person should look at."""
+
+    customer: Customer
+    kind: NoteKind
+    contacts: tuple[ContactId, ...] = ()
+    """With `double_contact`: all contacts of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +123,7 @@ class Plan:
     division: Division
     changes: tuple[Change, ...] = ()
     skips: tuple[Skip, ...] = ()
+    notes: tuple[Note, ...] = ()
     customers: int
     """Every account that was looked at, also those that are no customer."""
     in_order: int
@@ -149,13 +174,23 @@ def plan(
             raise ValueError("no customers: say for which division")
         division = everybody[0].division
     chosen = sorted((c for c in everybody if only is None or c.code in only), key=lambda c: (len(c.code), c.code))
+    by_id = {customer.id: customer for customer in everybody}
     changes: list[Change] = []
     skips: list[Skip] = []
+    notes: list[Note] = []
     to_change = writes = 0
     for customer in chosen:
         theirs = by_customer.get(customer.id, ())
         reason, needed = _judge(customer, theirs, wanted, today, overrides)
-        if reason is not None:
+        ours = tuple(contact.id for contact in _ours(theirs, wanted))
+        if len(ours) > 1 and _out_of_reach(customer, today) is None:
+            notes.append(Note(customer=customer, kind=NoteKind.DOUBLE_CONTACT, contacts=ours))
+        if reason is SkipReason.INVOICED_TO_OTHER_ACCOUNT:
+            payer = payer_of(customer, by_id)
+            if payer is None:
+                notes.append(Note(customer=customer, kind=NoteKind.INVOICE_ACCOUNT_LOOP))
+            skips.append(Skip(customer=customer, reason=reason, invoiced_to=payer))
+        elif reason is not None:
             skips.append(Skip(customer=customer, reason=reason))
         elif needed:
             to_change += 1
@@ -167,6 +202,7 @@ def plan(
         division=division,
         changes=tuple(changes),
         skips=tuple(skips),
+        notes=tuple(notes),
         customers=len(chosen),
         in_order=len(chosen) - to_change - len(skips),
         to_change=to_change,
@@ -187,17 +223,28 @@ def calls_needed(writes: int) -> int:
     return writes + CALLS_PER_CHECK * checks
 
 
-def is_set_up(customer: Customer, contacts: Iterable[Contact], wanted: Wanted) -> bool:
-    """Say whether Exact mails this customer's invoices to the upload address, as far as the card tells.
+def payer_of(customer: Customer, by_id: Mapping[CustomerId, Customer]) -> Customer | None:
+    """Follow the accounts that invoices go to, from one to the next, to the last one that is known.
 
-    Contact and method decide, and a known attachment type; an unknown one does not count against the customer:
-    Exact mails to the upload address either way.
+    Whether Exact itself follows further than one step is not established.
 
-    Args:
-        contacts: This customer's, or everybody's.
+    Returns:
+        The customer itself when its invoices go nowhere else; None when the accounts lead round in a circle.
     """
-    theirs = tuple(contact for contact in contacts if contact.customer == customer.id)
-    return bool(wanted.upload_address) and not _needed(customer, theirs, wanted)
+    seen = {customer.id}
+    while (following := customer.invoice_account) not in (None, customer.id):
+        if following in seen:
+            return None
+        if following is None or following not in by_id:
+            return customer
+        seen.add(following)
+        customer = by_id[following]
+    return customer
+
+
+def upload_contact(contacts: Iterable[Contact], wanted: Wanted) -> Contact | None:
+    """Give a customer's contact with the upload address, the first by id when there are several."""
+    return next((each for each in sorted(contacts, key=lambda c: c.id) if _has_address(each, wanted)), None)
 
 
 def count_steps(
@@ -323,11 +370,27 @@ def _words(name: str) -> str:
     return " ".join(name.casefold().split())
 
 
-def _needed(customer: Customer, contacts: Iterable[Contact], wanted: Wanted) -> list[Change]:
+def _ours(contacts: Iterable[Contact], wanted: Wanted) -> list[Contact]:
+    """Our contacts on a card; those that are no main contact come first."""
+    return sorted((c for c in contacts if _is_ours(c, wanted)), key=lambda c: (c.is_main, c.id))
+
+
+def _needed(customer: Customer, contacts: Sequence[Contact], wanted: Wanted) -> list[Change]:
     """List the changes that bring a card into the wanted state: the contact first, then the invoicing method."""
     changes = []
     if contact := _needed_contact(customer, contacts, wanted):
         changes.append(contact)
+    main = next((each for each in _ours(contacts, wanted) if each.id == customer.main_contact), None)
+    if main is not None:  # who was it before is not known, and guessing would send mail to somebody: nobody then
+        changes.append(
+            Change(
+                customer=customer,
+                action=Action.UPDATE_CONTACT,
+                contact=main.id,
+                before={MAIN_CONTACT: main.id},
+                after={MAIN_CONTACT: None},
+            )
+        )
     fields: dict[str, tuple[int | None, int | None]] = {
         "InvoicingMethod": (customer.invoicing_method, wanted.invoicing_method)
     }
@@ -351,7 +414,7 @@ def _needed_contact(customer: Customer, contacts: Iterable[Contact], wanted: Wan
 
     A name that was changed by hand is kept: invoices go by the address.
     """
-    ours = sorted((c for c in contacts if _is_ours(c, wanted)), key=lambda c: (c.is_main, c.id))
+    ours = _ours(contacts, wanted)
     if any(_has_address(contact, wanted) for contact in ours):
         return None
     if ours:
@@ -380,9 +443,20 @@ def plan_as_json(plan: Plan) -> dict[str, object]:
             }
             for change in plan.changes
         ],
-        "skipped": [{"customer": _customer_as_json(s.customer), "reason": s.reason.value} for s in plan.skips],
+        "skipped": [_skip_as_json(skip) for skip in plan.skips],
+        "notes": [
+            {"customer": _customer_as_json(each.customer), "note": each.kind.value, "contacts": list(each.contacts)}
+            for each in plan.notes
+        ],
         "summary": {name: getattr(plan, name) for name in _SUMMARY},
     }
+
+
+def _skip_as_json(skip: Skip) -> dict[str, object]:
+    entry: dict[str, object] = {"customer": _customer_as_json(skip.customer), "reason": skip.reason.value}
+    if skip.reason is SkipReason.INVOICED_TO_OTHER_ACCOUNT:
+        entry["invoiced_to"] = _customer_as_json(skip.invoiced_to) if skip.invoiced_to else None
+    return entry
 
 
 def plans_as_file(plans: Iterable[Plan]) -> dict[str, object]:
@@ -406,6 +480,34 @@ def plans_from_file(data: object) -> tuple[Plan, ...]:
     return plans
 
 
+FIELD_OF = {
+    "InvoicingMethod": "invoicing_method",
+    "InvoiceAttachmentType": "attachment_type",
+    "ChamberOfCommerce": "kvk",
+    "Email": "email",
+    "FirstName": "first_name",
+    "LastName": "last_name",
+    MAIN_CONTACT: "main_contact",
+}
+"""Exact's field names as used in plans and journal, and ours."""
+
+
+def holds(card: Customer | Contact, values: Mapping[str, object]) -> bool:
+    """Say whether a card holds these values, named as Exact names them."""
+    return all(is_same(getattr(card, FIELD_OF[name]), value) for name, value in values.items())
+
+
+def is_same(ours: object, theirs: object) -> bool:
+    """Compare two values: an address counts without its case; an empty number and 0 both mean: nothing chosen.
+
+    >>> is_same("A@b.example ", "a@B.example"), is_same(None, 0), is_same(2, 32)
+    (True, True, False)
+    """
+    if isinstance(ours, str) and isinstance(theirs, str):
+        return ours.strip().casefold() == theirs.strip().casefold()
+    return (ours or 0) == (theirs or 0)
+
+
 def step_as_json(step: StepCount) -> dict[str, object]:
     """Give one step the shape of `setup status --json`."""
     return {name: getattr(step, name) for name in ("step", "key", "done", "to_do", "skipped", "conflict")}
@@ -422,7 +524,11 @@ def require_wanted(plan: Plan, wanted: Wanted) -> None:
     """
     for change in plan.changes:
         allowed = _allowed(change, wanted)
-        wrong = [name for name, value in change.after.items() if value is None or allowed.get(name) != value]
+        wrong = [
+            name
+            for name, value in change.after.items()
+            if name not in allowed or allowed[name] != value or (value is None and name != MAIN_CONTACT)
+        ]
         if wrong or not change.after:
             place = f"customer {change.customer.code}, {change.action.value}: {', '.join(wrong) or 'nothing to set'}"
             raise WrongUsage(
@@ -436,7 +542,7 @@ def _allowed(change: Change, wanted: Wanted) -> Mapping[str, object]:
         case Action.CREATE_CONTACT:
             return {**_contact_names(wanted), "Email": wanted.upload_address}
         case Action.UPDATE_CONTACT:
-            return {"Email": wanted.upload_address}
+            return {"Email": wanted.upload_address, MAIN_CONTACT: None}
         case Action.SET_INVOICING:
             return {"InvoicingMethod": wanted.invoicing_method, "InvoiceAttachmentType": wanted.attachment_type}
         case Action.SET_KVK:
@@ -452,7 +558,7 @@ def _contact_names(wanted: Wanted) -> dict[str, str]:
 _SUMMARY = ("customers", "in_order", "to_change", "skipped", "api_calls_needed")
 _FIELDS: dict[Action, dict[str, type[str] | type[int]]] = {
     Action.CREATE_CONTACT: {"FirstName": str, "LastName": str, "Email": str},
-    Action.UPDATE_CONTACT: {"FirstName": str, "LastName": str, "Email": str},
+    Action.UPDATE_CONTACT: {"FirstName": str, "LastName": str, "Email": str, MAIN_CONTACT: str},
     Action.SET_INVOICING: {"InvoicingMethod": int, "InvoiceAttachmentType": int},
     Action.SET_KVK: {"ChamberOfCommerce": str},
 }
@@ -514,6 +620,7 @@ def _read_plan(entry: _Entry) -> Plan:
             Skip(customer=_read_customer(skip, division), reason=skip.word("reason", SkipReason))
             for skip in entry.entries("skipped")
         ),
+        notes=(),
         **counts,
     )
 
@@ -532,6 +639,8 @@ def _read_change(entry: _Entry, division: Division) -> Change:
             raise entry.wrong("after needs LastName and Email")
     elif before is None or before.keys() != after.keys():
         raise entry.wrong("before and after do not have the same fields")
+    if MAIN_CONTACT in after and (len(after) > 1 or before is None or before[MAIN_CONTACT] != entry.text("contact")):
+        raise entry.wrong(f"{MAIN_CONTACT} goes alone, and is taken from the contact that it names")
     if action is Action.SET_KVK and check_kvk(str(after["ChamberOfCommerce"])).status is not KvkStatus.OK:
         raise entry.wrong("ChamberOfCommerce is no KvK number")
     return Change(
@@ -549,7 +658,7 @@ def _read_fields(entry: _Entry, key: str, action: Action) -> dict[str, object]:
     for name, value in fields.data.items():
         if name not in known:
             raise fields.wrong(f"{name!r} is not a field of {action.value}")
-        empty = value is None and key == "before"
+        empty = value is None and (key == "before" or name == MAIN_CONTACT)
         if not empty and (not isinstance(value, known[name]) or isinstance(value, bool)):
             raise fields.wrong(f"{name} is not {'a text' if known[name] is str else 'a whole number'}")
     return dict(fields.data)

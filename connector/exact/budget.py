@@ -19,6 +19,7 @@ DAY_LIMIT = 5000
 """Calls per app and administration (section 3), believed until the first answer tells."""
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
+"""Days begin at 00:00 UTC until an answer tells [one: picqer#646]."""
 HOUR_MS = 3_600_000
 ERRORS_PER_HOUR = 5
 """An endpoint rests after so many refusals; Exact blocks the key after 10 (design.md section 3)."""
@@ -214,7 +215,7 @@ def after_call(budget: Budget, endpoint: str, status: int, headers: Mapping[str,
     """Take in what an answer says about the limits; within one window a count is only ever lowered."""
     now_ms = _ms(now)
     budget = _roll(budget, now_ms)
-    limits = read_limits(headers)
+    limits = _believable(read_limits(headers), now_ms)
     budget = _settle_day(_settle_minute(budget, limits), limits, now_ms)
     if status == 429:
         budget = _spent(budget, limits, now_ms)
@@ -226,7 +227,7 @@ def after_call(budget: Budget, endpoint: str, status: int, headers: Mapping[str,
 
 def _roll(budget: Budget, now_ms: int) -> Budget:
     """Begin new windows where the old ones have ended, and forget refusals older than an hour."""
-    if now_ms >= budget.minute_reset_ms:
+    if not now_ms < budget.minute_reset_ms <= now_ms + MINUTE_MS + AFTER_RESET_MS:  # over, or by a wrong clock
         budget = replace(
             budget,
             minute_left=budget.minute_limit,
@@ -244,6 +245,14 @@ def _roll(budget: Budget, now_ms: int) -> Budget:
     }
     waiting = {priority: until for priority, until in budget.waiting.items() if until > now_ms}
     return replace(budget, errors=recent, waiting=waiting)
+
+
+def _believable(limits: Limits, now_ms: int) -> Limits:
+    """A minute that ends later than in a minute is one by another clock than ours, which is behind: it begins now."""
+    latest = now_ms + MINUTE_MS
+    if limits.minute_reset_ms is None or limits.minute_reset_ms <= latest:
+        return limits
+    return replace(limits, minute_reset_ms=latest)
 
 
 def _settle_minute(budget: Budget, limits: Limits) -> Budget:

@@ -32,6 +32,7 @@ from connector.invoice import (
 EN_16931 = "urn:cen.eu:en16931:2017"
 """What a Dutch buyer without KvK number or OIN gets: NLCIUS forbids that (BR-NL-10), EN 16931 does not."""
 CREDIT_TYPES = frozenset({8021, 8024})
+INVOICE_TYPES = frozenset({8020, 8023})
 CENT = Decimal("0.01")
 LINE_TOLERANCE = Decimal("0.02")
 """How far a line amount may be from quantity x price (Peppol R120; NLCIUS does not look)."""
@@ -169,6 +170,7 @@ def to_invoice(
         lines: The other rows of the invoice, in any order.
         vat_codes: All of the administration, by their code without padding.
         buyer: The account that the invoice is made out to (`invoice_to`).
+        deliver_to: The account that gets the goods (`deliver_to`), where it is known.
         preceding_invoice: Number of the invoice that a credit note corrects, where it is known.
 
     Returns:
@@ -206,7 +208,7 @@ def to_invoice(
     if invoice.buyer.address.country == "NL" and invoice.buyer.endpoint is None:
         invoice = replace(invoice, customization_id=EN_16931)
     invoice = _with_vat_in_own_currency(invoice, header, seller, sign)
-    return _with_delivery(invoice, ordered, buyer, deliver_to)
+    return _with_delivery(invoice, header, ordered, buyer, deliver_to)
 
 
 def _refuse_incomplete(header: SalesInvoiceRow, lines: Sequence[SalesInvoiceRow]) -> None:
@@ -687,18 +689,52 @@ def _with_vat_in_own_currency(
 
 
 def _with_delivery(
-    invoice: Invoice, lines: Sequence[SalesInvoiceRow], buyer: Customer, deliver_to: Customer | None
+    invoice: Invoice,
+    header: SalesInvoiceRow,
+    lines: Sequence[SalesInvoiceRow],
+    buyer: Customer,
+    deliver_to: Customer | None,
 ) -> Invoice:
-    """Add the latest delivery date and, when it is another one, the address; K needs both (BR-IC-11, BR-IC-12)."""
+    """Add the latest delivery date and, when it is not the buyer, who got the goods and where.
+
+    The address is that of the other account's card, the visiting address (docs), unless the invoice names another
+    one of the account's addresses: those are not read. K needs a date and a country (BR-IC-11, BR-IC-12).
+    """
     is_intra = any(row.category == "K" for row in invoice.vat)
     day = max((row.delivery_date for row in lines if row.delivery_date), default=None)
     place = deliver_to if deliver_to is not None and deliver_to.id != buyer.id else None
+    name = place.name if place else ""
     if is_intra:
         day, place = day or invoice.issue_date, place or buyer
     address = None
-    if place is not None and place.country:
+    if place is not None and place.country and not header.deliver_to_address:
         address = Address(street=place.address_line, city=place.city, postcode=place.postcode, country=place.country)
-    return replace(invoice, delivery_date=day, delivery_address=address)
+    elif place is not None and place.country and is_intra:
+        address = Address(country=place.country)
+    return replace(invoice, delivery_date=day, delivery_name=name, delivery_address=address)
+
+
+_NAMED_INVOICE = re.compile(
+    r"\b(?:factuur|facturen|fact|invoice|nota|rekening)\.?\s?(?:nummer|number|nr|no)?[\s.:#-]{0,3}([0-9]{1,10})(?![-/.]?\w)",
+    re.IGNORECASE,
+)
+
+
+def named_invoices(header: SalesInvoiceRow) -> frozenset[int]:
+    """Find the numbers that the texts of a credit note give as those of invoices.
+
+    Exact has no field for the invoice that a credit note corrects (exact-online-api.md 4.4): people write it in
+    YourRef, Description or Remarks. That a number stands there is no proof; the caller looks whether the customer
+    has such an invoice.
+
+    >>> sorted(named_invoices(SalesInvoiceRow(id="", invoice_id="", line_number=0, your_ref="26700042",
+    ...     description="Credit op factuur 26700041, 3 stuks")))
+    [26700041, 26700042]
+    """
+    own = (header.your_ref or "").strip()
+    texts = (header.your_ref, header.description, header.remarks)
+    found = {number for text in texts if text for number in _NAMED_INVOICE.findall(text)}
+    return frozenset(int(number) for number in (*found, *([own] if re.fullmatch(r"[0-9]{1,10}", own) else ())))
 
 
 # Refusals

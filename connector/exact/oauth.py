@@ -14,7 +14,15 @@ from authlib.oauth2.client import OAuth2Client
 
 from connector.errors import AuthorizationDenied, ExactUnavailable, ExactUnexpected
 from connector.exact.client import NEVER_SENT, origin_guard, require_safe_base
-from connector.exact.protocol import Dead, Granted, Later, StillValid, TokenAnswer, classify_token_answer
+from connector.exact.protocol import (
+    CLIENT_REFUSED,
+    Dead,
+    Granted,
+    Later,
+    StillValid,
+    TokenAnswer,
+    classify_token_answer,
+)
 
 READ_SECONDS = 90
 """Chains died because clients gave up on a 35 s answer: the old token was used up, the new one lost (1.6)."""
@@ -136,7 +144,7 @@ class ExactOAuth:
         )
         if isinstance(answer, Granted):
             return answer
-        if isinstance(answer, Dead) and answer.cause == "client_refused":
+        if isinstance(answer, Later) and answer.reason == CLIENT_REFUSED:
             raise AuthorizationDenied(
                 "Exact does not know this app",
                 hint="Check exact.client_id, the client secret and exact.country against the registration.",

@@ -22,6 +22,7 @@ from connector.errors import (
     ExactRejected,
     ExactUnavailable,
     ExactUnexpected,
+    LossCause,
     RightsMissing,
 )
 from connector.texts import right_remedy
@@ -143,6 +144,23 @@ SCOPES = (
 """Which scope of the app registration an endpoint needs, by how its path begins (section 2.11)."""
 
 
+WHOLE_REASONS = frozenset(
+    {"BlockedUser", "InactiveUser", "BlockedCustomer", "LicenseExpired", "DivisionBlocked", "NoDivisionAccess"}
+)
+"""The `Reason`s that refuse the user, the licence or the division, not one endpoint (2.9 [docs])."""
+
+
+def refuses_endpoint(error: ConnectorError) -> bool:
+    """Whether Exact refuses one endpoint, and not the user, the licence or the division as a whole.
+
+    A 404 may mean a module that is switched off [one: Chef], a 401 that says nothing of expiry a missing right [one:
+    Airbyte]; sections 1.7 and 2.9.
+    """
+    if isinstance(error, RightsMissing):
+        return error.reason.split(":")[0].strip() not in WHOLE_REASONS
+    return isinstance(error, ExactRejected) and error.status == 404
+
+
 class MinuteSpent(ExactRateLimited):
     """429 for the minute: waited out inside the client, so nobody else meets it."""
 
@@ -216,7 +234,7 @@ def _unauthorised(headers: Mapping[str, str], text: str, endpoint: str) -> Conne
     if "message expired" in challenge or "access token expired" in challenge:
         return TokenExpired("Exact says the access token has expired", hint="Check this computer's clock.")
     message = f"Exact does not accept us at {endpoint} (401)" + (f": {text}" if text else "")
-    return _rights_missing(message, "unauthorized", endpoint)
+    return rights_missing(message, "unauthorized", endpoint)
 
 
 def _forbidden(headers: Mapping[str, str], text: str, endpoint: str) -> RightsMissing:
@@ -230,10 +248,11 @@ def _forbidden(headers: Mapping[str, str], text: str, endpoint: str) -> RightsMi
     elif not word and "license expired" in lowered:
         reason = word = "LicenseExpired"
     detail = text or reason or "no reason given"
-    return _rights_missing(f"Exact forbids {endpoint} (403): {detail}", reason, endpoint)
+    return rights_missing(f"Exact forbids {endpoint} (403): {detail}", reason, endpoint)
 
 
-def _rights_missing(message: str, reason: str, endpoint: str) -> RightsMissing:
+def rights_missing(message: str, reason: str, endpoint: str) -> RightsMissing:
+    """Make the error of a missing right, with what helps in both languages."""
     scope = scope_of(endpoint)
     return RightsMissing(
         message, reason=reason, hint=right_remedy(reason, scope, "en"), hint_nl=right_remedy(reason, scope, "nl")
@@ -527,6 +546,10 @@ class StillValid:
     refresh_token: str = field(default="", repr=False)
 
 
+CLIENT_REFUSED = "client_refused"
+"""The reason of a `Later` when Exact does not know the app or its secret."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Later:
     """No verdict: keep what we hold, pause, try again.
@@ -545,11 +568,11 @@ class Later:
 class Dead:
     """The chain is broken and only a new consent helps.
 
-    `cause` is old_refresh_token, refresh_token_expired, invalid_grant or client_refused. With `needs_repeat` it
+    With `needs_repeat` it
     is believed only when the next attempt says the same: false ones at night have healed on retry (section 1.6).
     """
 
-    cause: str
+    cause: LossCause
     needs_repeat: bool = False
 
 
@@ -579,13 +602,13 @@ def classify_token_answer(status: int, headers: Mapping[str, str], body: bytes) 
     if status not in (400, 401):
         return Later(reason=f"status_{status}", lost=status >= 500, refresh_token=refresh_token)
     if "old refresh token" in text:
-        return Dead(cause="old_refresh_token")
+        return Dead(cause=LossCause.OLD_REFRESH_TOKEN)
     if "refresh token expired" in text:
-        return Dead(cause="refresh_token_expired")
+        return Dead(cause=LossCause.REFRESH_TOKEN_EXPIRED)
     if error == "invalid_grant":
-        return Dead(cause="invalid_grant", needs_repeat=True)
+        return Dead(cause=LossCause.INVALID_GRANT, needs_repeat=True)
     if error in ("invalid_client", "unauthorized_client"):
-        return Dead(cause="client_refused", needs_repeat=True)
+        return Later(reason=CLIENT_REFUSED)  # it says nothing of the tokens: with the right secret they work
     return Later(reason=error or f"status_{status}", refresh_token=refresh_token)
 
 

@@ -342,10 +342,70 @@ UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SalesInvoiceHeader:
+    """A sales invoice of salesinvoice/SalesInvoices, as far as it matters before and after printing."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = (
+        "InvoiceID",
+        "InvoiceNumber",
+        "Status",
+        "InvoiceTo",
+        "InvoiceToContactPerson",
+        "AmountDC",
+    )
+
+    invoice_id: str
+    invoice_number: int | None = None
+    status: int | None = None
+    invoice_to: str | None = None
+    invoice_to_contact_person: str | None = None
+    amount_dc: Decimal | None = None
+
+    @classmethod
+    def from_json(cls, row: Row) -> Self:
+        """Read a row of SalesInvoices."""
+        read = _Reader(entity="SalesInvoice", row=row)
+        return cls(
+            invoice_id=read.key("InvoiceID"),
+            invoice_number=read.integer("InvoiceNumber"),
+            status=read.integer("Status"),
+            invoice_to=read.guid("InvoiceTo"),
+            invoice_to_contact_person=read.guid("InvoiceToContactPerson"),
+            amount_dc=read.decimal("AmountDC"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrintedSalesInvoice:
+    """The answer to printing: what became of the document and of each way of sending, in Exact's own words.
+
+    A good answer may hold errors (exact-online-api.md 4.5 [docs]).
+    """
+
+    errors: Mapping[str, str]
+    """By field name, such as EmailCreationError."""
+    successes: Mapping[str, str]
+
+    @classmethod
+    def from_json(cls, row: Row) -> Self:
+        """Read the answer of PrintedSalesInvoices; what is null was not asked for."""
+        read = _Reader(entity="PrintedSalesInvoice", row=row)
+        said = {f"{part}Creation{end}": read.text(f"{part}Creation{end}") for part in _PRINTED for end in _ENDS}
+        return cls(
+            errors={name: text for name, text in said.items() if text and name.endswith("Error")},
+            successes={name: text for name, text in said.items() if text and name.endswith("Success")},
+        )
+
+
+_PRINTED = ("Document", "Email", "PostboxMessage", "Peppol")
+_ENDS = ("Success", "Error")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SalesInvoiceRow:
     """A row of sync/SalesInvoice/SalesInvoices: flat, header values and lines in one stream.
 
-    The row with `line_number` 0 holds the header's sums [assumed from "LineNumber 0 = header sums"]; all rows of
+    The row with `line_number` 0 holds the header's sums [docs]; all rows of
     an invoice have its `invoice_id`. Three fields depend on the row: `amount_fc` is with VAT on the header and
     without on a line; `discount` and `description` are the header's or the line's own.
     """
@@ -362,6 +422,7 @@ class SalesInvoiceRow:
         "InvoiceTo",
         "InvoiceToContactPerson",
         "DeliverTo",
+        "DeliverToAddress",
         "Currency",
         "AmountDC",
         "AmountFC",
@@ -422,6 +483,8 @@ class SalesInvoiceRow:
     invoice_to: str | None = None
     invoice_to_contact_person: str | None = None
     deliver_to: str | None = None
+    deliver_to_address: str | None = None
+    """An address of its own, of `deliver_to`; null in what was read before this field was asked for."""
     currency: str | None = None
     amount_dc: Decimal | None = None
     amount_fc: Decimal | None = None
@@ -483,6 +546,7 @@ class SalesInvoiceRow:
             invoice_to=read.guid("InvoiceTo"),
             invoice_to_contact_person=read.guid("InvoiceToContactPerson"),
             deliver_to=read.guid("DeliverTo"),
+            deliver_to_address=read.guid("DeliverToAddress"),
             amount_dc=read.decimal("AmountDC"),
             amount_fc=read.decimal("AmountFC"),
             amount_fc_excl_vat=read.decimal("AmountFCExclVat"),
@@ -529,7 +593,10 @@ class SalesInvoiceRow:
 
     @staticmethod
     def joined(headers: Iterable[Row], lines: Iterable[Row]) -> list[Row]:
-        """Make the rows of the stream out of plain headers and their lines."""
+        """Make the rows of the stream out of plain headers and their lines.
+
+        The key of a header row in the stream is its InvoiceID [assumed].
+        """
         rows: list[Row] = [{**header, "ID": header.get("InvoiceID"), "LineNumber": 0} for header in headers]
         return [*rows, *lines]
 

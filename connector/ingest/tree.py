@@ -2,17 +2,22 @@
 
 Prefixes in a file are free, so names here are ours: `cbc:` for leaves, `cac:` for aggregates, whatever was written.
 A Node only points into lxml's tree and nothing is kept of what was asked: a second tree of Python objects would take
-many times the size of the file.
+many times the size of the file. Only an indexed Node knows its children, for who asks many names of an element and
+then lets go of it.
 """
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Self
 
 from lxml import etree
 
 CAC = "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2"
 CBC = "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"
 _PREFIXES = {CAC: "cac:", CBC: "cbc:"}
+_BREAKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+_TURNS = re.compile(r"[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _NAMESPACES = {"cac": CAC, "cbc": CBC}
 
 
@@ -32,7 +37,7 @@ def _tag(name: str) -> str:
 class Node:
     """An element with its children by name and its XPath; both are looked up when asked."""
 
-    __slots__ = ("_name", "_parent", "_path", "_position", "element")
+    __slots__ = ("_firsts", "_is_indexed", "_name", "_parent", "_path", "_position", "element")
 
     def __init__(self, element: etree._Element, name: str, parent: "Node | None" = None, position: int = 1) -> None:
         """Point to an element.
@@ -46,6 +51,13 @@ class Node:
         self._parent = parent
         self._position = position
         self._path = "" if parent else name
+        self._is_indexed: bool = parent is not None and parent._is_indexed
+        self._firsts: dict[str, etree._Element] | None = None
+
+    def indexed(self) -> Self:
+        """Go through the children only once, as every Node that comes from this one will; gives itself."""
+        self._is_indexed = True
+        return self
 
     @property
     def path(self) -> str:
@@ -65,21 +77,31 @@ class Node:
 
     def first(self, *names: str) -> "Node | None":
         """Follow a path of names, in document order, to the first element that is there."""
+        if len(names) == 1:
+            child = self._first(names[0])
+            return None if child is None else Node(child, names[0], self)
         return next(self._walk(names), None)
 
     def text(self, *names: str) -> str:
-        """Give the text of the first element on the path, without white space around it; empty when absent."""
-        element = next(_elements(self.element, names), None)
-        return (element.text or "").strip() if element is not None else ""
+        """Give the text of the first element on the path in one line, without white space around it; empty when absent.
+
+        A line break or a mark that turns the direction of writing means nothing in a name or a number, and does harm
+        in a mail's header or a file's name.
+        """
+        element = self._first(names[0]) if len(names) == 1 else next(self._elements(names), None)
+        return _in_one_line(element.text or "") if element is not None else ""
 
     def texts(self, *names: str) -> list[str]:
         """Give the texts of all elements on the path that are not empty."""
-        elements = _elements(self.element, names)
-        return [text for element in elements if (text := (element.text or "").strip())]
+        return [text for element in self._elements(names) if (text := (element.text or "").strip())]
+
+    def first_text(self, *names: str) -> str:
+        """Give the first text on the path that is not empty, in one line."""
+        return next((text for each in self._elements(names) if (text := _in_one_line(each.text or ""))), "")
 
     def attribute(self, name: str) -> str:
-        """Give an attribute without white space around it; empty when absent."""
-        return str(self.element.get(name) or "").strip()
+        """Give an attribute in one line without white space around it; empty when absent."""
+        return _in_one_line(str(self.element.get(name) or ""))
 
     def below(self, name: str) -> str:
         """Give the XPath of a child that need not be there."""
@@ -90,7 +112,7 @@ class Node:
         return next(self.element.iterchildren(f"{{{CAC}}}*", f"{{{CBC}}}*"), None) is None
 
     def _each(self, name: str) -> Iterator["Node"]:
-        for position, element in enumerate(self.element.iterchildren(_tag(name)), 1):
+        for position, element in enumerate(self._children(name), 1):
             yield Node(element, name, self, position)
 
     def _walk(self, names: tuple[str, ...]) -> Iterator["Node"]:
@@ -100,12 +122,40 @@ class Node:
         for child in self._each(names[0]):
             yield from child._walk(names[1:])
 
+    def _elements(self, names: tuple[str, ...]) -> Iterator[etree._Element]:
+        """Follow a path of names through every branch, without making Nodes on the way."""
+        found = self._children(names[0]) if names else iter((self.element,))
+        for name in names[1:]:
+            found = _below(found, _tag(name))
+        return found
 
-def _elements(element: etree._Element, names: tuple[str, ...]) -> Iterator[etree._Element]:
-    """Follow a path of names through every branch, without making Nodes on the way."""
-    if not names:
-        return iter((element,))
-    children = element.iterchildren(_tag(names[0]))
-    if len(names) == 1:
-        return children
-    return (found for child in children for found in _elements(child, names[1:]))
+    def _first(self, name: str) -> etree._Element | None:
+        tag = _tag(name)
+        return self._index().get(tag) if self._is_indexed else next(self.element.iterchildren(tag), None)
+
+    def _children(self, name: str) -> Iterator[etree._Element]:
+        tag = _tag(name)
+        if not self._is_indexed:
+            return self.element.iterchildren(tag)
+        first = self._index().get(tag)
+        return iter(()) if first is None else _with_others(first, tag)
+
+    def _index(self) -> dict[str, etree._Element]:
+        if self._firsts is None:
+            self._firsts = {str(child.tag): child for child in self.element.iterchildren(reversed=True)}
+        return self._firsts
+
+
+def _in_one_line(text: str) -> str:
+    text = text.strip()
+    return text if text.isprintable() else _BREAKS.sub(" ", _TURNS.sub("", text)).strip()
+
+
+def _below(elements: Iterator[etree._Element], tag: str) -> Iterator[etree._Element]:
+    for element in elements:
+        yield from element.iterchildren(tag)
+
+
+def _with_others(first: etree._Element, tag: str) -> Iterator[etree._Element]:
+    yield first
+    yield from first.itersiblings(tag)

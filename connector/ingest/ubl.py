@@ -7,7 +7,6 @@ Source: e-invoicing.md sections 1-5 and 12.
 """
 
 import base64
-import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,7 +26,7 @@ from connector.identifiers import (
     normalise_scheme,
 )
 from connector.ingest.findings import Findings
-from connector.ingest.tree import Node, short_name
+from connector.ingest.tree import CAC, CBC, Node, short_name
 from connector.ingest.unpack import LARGEST_FILE, MEGABYTE, clean_name
 from connector.invoice import (
     Address,
@@ -45,12 +44,43 @@ from connector.invoice import (
 
 INVOICE = "{urn:oasis:names:specification:ubl:schema:xsd:Invoice-2}Invoice"
 CREDIT_NOTE = "{urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2}CreditNote"
+OTHER_DOCUMENTS = {
+    "Order": "an order",
+    "OrderChange": "a change of an order",
+    "OrderCancellation": "the cancellation of an order",
+    "OrderResponse": "the answer to an order",
+    "OrderResponseSimple": "the answer to an order",
+    "Quotation": "a quotation",
+    "DespatchAdvice": "a despatch advice",
+    "ReceiptAdvice": "a receipt advice",
+    "Catalogue": "a catalogue",
+    "ApplicationResponse": "an answer to another document",
+    "AttachedDocument": "an envelope around another document",
+    "StandardBusinessDocument": "an envelope around another document",
+    "Reminder": "a reminder",
+    "Statement": "a statement of account",
+    "DebitNote": "a debit note",
+    "SelfBilledInvoice": "a self-billed invoice of its own kind",
+    "SelfBilledCreditNote": "a self-billed credit note of its own kind",
+    "eExact": "a file of Exact's own format",
+    "XMLAuditFile": "an audit file",
+}
+"""Roots that arrive where an invoice is expected, in words."""
 DEEPEST = 100
 """Elements inside each other; a UBL invoice has about ten."""
-MOST_ELEMENTS = 1_000_000
-"""Elements and attributes; each takes a hundred bytes or two, however short it is in the file."""
-MOST_LINES = 50_000
+MOST_ELEMENTS = 600_000
+"""Elements and attributes; each takes a hundred bytes or two, however short it is in the file. Ten thousand lines with
+all that UBL offers have about half a million."""
+MOST_LINES = 20_000
 """Real invoices have up to ten thousand."""
+MOST_CHILDREN = 1000
+"""Of any element, but for the lines and what extensions hold; what is repeated there is compared with each other."""
+MOST_ALLOWANCES = 50_000
+"""Of all lines together."""
+LONGEST_TEXT = 1_000_000
+"""Characters of a text that is no embedded file."""
+MOST_EMBEDDED = 100
+"""Files inside the XML; NLCIUS advises ten at most."""
 LONGEST_NUMBER = 40
 """Characters of an amount; more would not be summed exactly."""
 LONGEST_IDENTIFIER = 200
@@ -62,13 +92,31 @@ MOST_IDENTIFIERS = 100
 ZERO = Decimal(0)
 
 _TOO_DEEP = etree.XPath("boolean(" + "/*" * (DEEPEST + 1) + ")")
+_TOO_MANY = etree.XPath(
+    f"boolean(/*/cac:*/descendant-or-self::*[*[{MOST_CHILDREN + 1}]])"
+    f" or count(/*/cac:TaxTotal/cac:TaxSubtotal | /*/cac:AdditionalDocumentReference/cac:Attachment) > {MOST_CHILDREN}"
+    f" or count(/*/cac:*/cac:AllowanceCharge) > {MOST_ALLOWANCES}",
+    namespaces={"cac": CAC},
+)
+_TOO_LONG = etree.XPath(
+    f"boolean(//text()[string-length() > {LONGEST_TEXT}][not(parent::cbc:EmbeddedDocumentBinaryObject)])",
+    namespaces={"cbc": CBC},
+)
+_HUGE = 10_000_000
+"""Bytes of one text, from which on lxml wants to be asked for it (`huge_tree`)."""
+_ENCODINGS = re.compile(rb"utf-?8|us-ascii|iso-?8859-?[0-9]{1,2}|latin-?1|(?:windows-|cp)125[0-8]", re.IGNORECASE)
+"""Those in which markup is ASCII, besides UTF-16; e-invoices are in UTF-8."""
+_WIDE = re.compile(rb"utf-?16(?:le|be)?", re.IGNORECASE)
+_DECLARATION = re.compile(rb"(?:\xef\xbb\xbf)?<\?xml\s(.{0,1000}?)\?>", re.DOTALL)
+_DECLARED = re.compile(rb"\sencoding\s{0,9}=\s{0,9}[\"']([^\"']{0,100})[\"']")
 _CHUNK = 65_536
 _UBL_MARK = re.compile(
     rb"urn:oasis:names:specification:ubl:schema:xsd:(?:Invoice|CreditNote)-2"
     rb"|<(?:[^\s<>/:!?]{1,100}:)?(?:Invoice|CreditNote)(?:[\s/>]|\Z)"
 )
 _WHITE_SPACE = dict.fromkeys(map(ord, " \t\r\n"))
-_PROLOG = re.compile(rb"(?:\s++|<\?.*?\?>|<!--.*?-->)*+<!DOCTYPE", re.DOTALL)
+_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*+<")
+_DOCTYPE = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s++|<\?.*?\?>|<!--.*?-->)*+<!DOCTYPE", re.DOTALL)
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 _DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:Z|[+-][0-9]{2}:[0-9]{2}|T[0-9:.]{4,20}Z?)?")
 _EN = "urn:cen.eu:en16931:2017"
@@ -112,7 +160,7 @@ def read_invoice(xml: bytes) -> Reading:
             ENCODING), too large or too deep (TOO-LARGE, TOO-DEEP), or without anything in it (EMPTY).
         NotAnInvoice: XML with another root, named in the message; anything else that cannot be read.
     """
-    root = read_tree(xml)
+    root = read_tree(xml).indexed()
     doubts = Findings()
     invoice = _read_root(root, doubts)
     embedded = _read_embedded(root, invoice.number, doubts)
@@ -133,8 +181,11 @@ def read_tree(xml: bytes) -> Node:
     root = Node(element, "/Invoice" if element.tag == INVOICE else "/CreditNote")
     if root.is_empty():
         raise InvoiceUnreadable("has nothing in it", code="EMPTY")
-    if len(lines_of(root)) > MOST_LINES:
+    lines = len(lines_of(root))
+    if lines > MOST_LINES:
         raise InvoiceUnreadable(f"has more than {MOST_LINES} lines", code="TOO-LARGE")
+    if len(element) - lines > MOST_CHILDREN or (len(xml) > MOST_CHILDREN * len("<a/>") and _TOO_MANY(element)):
+        raise InvoiceUnreadable(f"has more than {MOST_CHILDREN} of a thing other than lines", code="TOO-LARGE")
     return root
 
 
@@ -200,59 +251,90 @@ def parse_date(text: str) -> date | None:
 
 
 def _parse(xml: bytes) -> etree._Element:
-    if len(xml) > LARGEST_FILE:
-        raise _unreadable(xml, InvoiceUnreadable(f"larger than {LARGEST_FILE // MEGABYTE} MB", code="TOO-LARGE"))
-    prolog = xml[:MEGABYTE].removeprefix(b"\xef\xbb\xbf").strip(b"\xff\xfe").replace(b"\0", b"")
-    if _PROLOG.match(prolog):
-        raise _refused_doctype()
     try:
-        element = _build_tree(xml)
+        return _parse_within_bounds(xml)
+    except InvoiceUnreadable as error:
+        raise _unreadable(xml, error) from error
+
+
+def _parse_within_bounds(xml: bytes) -> etree._Element:
+    """Look at the bytes before they are parsed, so that no more is built than we mean to read."""
+    if len(xml) > LARGEST_FILE:
+        raise InvoiceUnreadable(f"larger than {LARGEST_FILE // MEGABYTE} MB", code="TOO-LARGE")
+    text = _in_ascii_markup(xml)
+    if not _START.match(text):
+        raise InvoiceUnreadable("does not begin as XML does", code="NOT-WELL-FORMED")
+    if _DOCTYPE.match(text):
+        raise _refused_doctype()
+    # Never less than there are, as every start tag has its "<" and every attribute its "=".
+    marks = text.count(b"<") - text.count(b"</") + text.count(b"=")
+    if marks > MOST_ELEMENTS:
+        raise InvoiceUnreadable(f"has more than {MOST_ELEMENTS} elements and attributes", code="TOO-LARGE")
+    try:
+        element = etree.fromstring(xml, _parser(xml))
     except (etree.XMLSyntaxError, LookupError, ValueError) as error:
-        raise _unreadable(xml, _explain(error)) from error
-    if element is None:
-        raise _unreadable(xml, InvoiceUnreadable(f"has more than {MOST_ELEMENTS} elements", code="TOO-LARGE"))
-    if _TOO_DEEP(element):
-        raise _unreadable(xml, InvoiceUnreadable(f"elements are nested more than {DEEPEST} deep", code="TOO-DEEP"))
+        raise _explain(error) from error
+    if element.getroottree().docinfo.doctype:
+        raise _refused_doctype()
+    if marks > DEEPEST and _TOO_DEEP(element):
+        raise InvoiceUnreadable(f"elements are nested more than {DEEPEST} deep", code="TOO-DEEP")
+    if len(xml) > LONGEST_TEXT and _TOO_LONG(element):
+        raise InvoiceUnreadable(f"holds a text of more than {LONGEST_TEXT} characters", code="TOO-LARGE")
     return element
 
 
-def _build_tree(xml: bytes) -> etree._Element | None:
-    """Parse piece by piece, so that we stop in time; None when there are too many elements.
-
-    Raises:
-        InvoiceUnreadable: There is a document type.
-    """
-    parser = etree.XMLPullParser(
-        ("start",),
+def _parser(xml: bytes) -> etree.XMLParser[etree._Element]:
+    """Make a parser that fetches nothing; texts over 10 MB, as an embedded PDF may be, only where there is room."""
+    return etree.XMLParser(
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
-        huge_tree=False,
+        huge_tree=len(xml) > _HUGE,
         remove_blank_text=True,
         remove_comments=True,
         remove_pis=True,
     )
-    counted = 0
-    for start in range(0, len(xml), _CHUNK):
-        parser.feed(xml[start : start + _CHUNK])
-        for _, element in parser.read_events():
-            if not counted and element.getroottree().docinfo.doctype:
-                raise _refused_doctype()
-            counted += 1 + len(element.attrib)
-        if counted > MOST_ELEMENTS:
-            return None
-    root: etree._Element = parser.close()
-    return root
+
+
+def _in_ascii_markup(xml: bytes) -> bytes:
+    """Give the document in an encoding in which `<` and `=` are the bytes of ASCII and nothing else is.
+
+    Raises:
+        InvoiceUnreadable: It is in another encoding than UTF-16 and those (code ENCODING).
+    """
+    wide = {b"\xff\xfe": "utf-16-le", b"<\0": "utf-16-le", b"\xfe\xff": "utf-16-be", b"\0<": "utf-16-be"}.get(xml[:2])
+    if wide is None:
+        text, allowed = xml, _ENCODINGS
+    else:
+        try:
+            text, allowed = xml.decode(wide).removeprefix("\ufeff").encode(), _WIDE
+        except UnicodeError as error:
+            raise _explain(error) from error
+        if b"\0" in text:  # UTF-32
+            raise _wrong_encoding()
+    declaration = _DECLARATION.match(text)
+    declared = _DECLARED.search(b" " + declaration[1]) if declaration else None
+    if declared and not allowed.fullmatch(declared[1].strip()):
+        raise _wrong_encoding()
+    return text
 
 
 def _unreadable(xml: bytes, error: InvoiceUnreadable) -> ConnectorError:
-    """Give the error for what looks like an invoice, and for anything else that it is none."""
+    """Give the error for what looks like an invoice or has a document type, and for anything else that it is none."""
+    if error.code == "DTD":
+        return error
     text = xml[:_CHUNK].replace(b"\0", b"")  # so that UTF-16 and UTF-32 read as ASCII
     return error if _UBL_MARK.search(text) else NotAnInvoice("no XML that can be read")
 
 
 def _refused_doctype() -> InvoiceUnreadable:
     return InvoiceUnreadable("has a document type declaration (DTD), which no invoice needs", code="DTD")
+
+
+def _wrong_encoding(where: str = "") -> InvoiceUnreadable:
+    return InvoiceUnreadable(
+        f"is not in the encoding that it declares, or in none that we read{where}", code="ENCODING"
+    )
 
 
 def _explain(error: Exception) -> InvoiceUnreadable:
@@ -262,19 +344,21 @@ def _explain(error: Exception) -> InvoiceUnreadable:
     if "depth" in text:
         return InvoiceUnreadable("elements are nested too deep", code="TOO-DEEP")
     if "huge" in text or "too long" in text or "too big" in text:
-        return InvoiceUnreadable("holds a text larger than 10 MB", code="TOO-LARGE")
-    if "encoding" in text or "utf-8" in text or isinstance(error, LookupError):
-        return InvoiceUnreadable(f"is not in the encoding that it declares{line}", code="ENCODING")
+        return InvoiceUnreadable("holds a name or an attribute that is too long", code="TOO-LARGE")
+    if "encoding" in text or "utf-8" in text or isinstance(error, (LookupError, UnicodeError)):
+        return _wrong_encoding(line)
     return InvoiceUnreadable(f"is not well-formed XML{line}", code="NOT-WELL-FORMED")
 
 
 def _say_what_it_is(tag: str) -> str:
+    """Name a document by its root; what people take for an invoice, and send instead, by its kind."""
     local = short_name(tag).rpartition("}")[2].removeprefix("cac:").removeprefix("cbc:")[:80]
     if local.startswith("CrossIndustry"):
-        return "Cross Industry Invoice (CII) is not supported"
+        return "Cross Industry Invoice (CII) is not supported; only UBL is"
     if local in ("Invoice", "CreditNote"):
         return f"{local} is not in the UBL 2 namespace"
-    return f"{local} is not an invoice"
+    kind = OTHER_DOCUMENTS.get(local)
+    return f"{local} is {kind}, not an invoice" if kind else f"{local} is not an invoice"
 
 
 def _doubt(rule: str, path: str, english: str, dutch: str, severity: Severity = Severity.WARNING) -> Finding:
@@ -291,17 +375,23 @@ def _too_long(path: str, english: str, dutch: str, severity: Severity = Severity
     )
 
 
+def _path(node: Node, name: str) -> str:
+    """Give the place of the first child of this name."""
+    child = node.first(name)
+    return child.path if child else node.below(name)
+
+
 def _amount(node: Node, name: str, findings: Findings) -> Decimal | None:
     """Read a number; None when it is absent or, with a finding, when it is none."""
-    child = node.first(name)
-    if child is None or not child.text():
+    text = node.text(name)
+    if not text:
         return None
-    amount = parse_decimal(child.text())
+    amount = parse_decimal(text)
     if amount is None:
         findings.add(
             _doubt(
                 "CON-AMOUNT",
-                child.path,
+                _path(node, name),
                 f"{name} is not a number",
                 f"{name} is geen getal",
                 Severity.FATAL,
@@ -311,12 +401,12 @@ def _amount(node: Node, name: str, findings: Findings) -> Decimal | None:
 
 
 def _date(node: Node, name: str, findings: Findings) -> date | None:
-    child = node.first(name)
-    if child is None or not child.text():
+    text = node.text(name)
+    if not text:
         return None
-    found = parse_date(child.text())
+    found = parse_date(text)
     if found is None:
-        findings.add(_doubt("CON-DATE", child.path, f"{name} is not a date", f"{name} is geen datum"))
+        findings.add(_doubt("CON-DATE", _path(node, name), f"{name} is not a date", f"{name} is geen datum"))
     return found
 
 
@@ -351,6 +441,7 @@ def _read_root(root: Node, findings: Findings) -> Invoice:
         project_reference=_read_project(root),
         preceding_invoice=root.text("cac:BillingReference", "cac:InvoiceDocumentReference", "cbc:ID"),
         delivery_date=_date(delivery, "cbc:ActualDeliveryDate", findings) if delivery else None,
+        delivery_name=delivery.first_text("cac:DeliveryParty", "cac:PartyName", "cbc:Name") if delivery else "",
         delivery_address=_read_address(place) if place else None,
         payment_terms="\n".join(root.texts("cac:PaymentTerms", "cbc:Note")),
         payment_means=tuple(_read_means(one) for one in means),
@@ -508,8 +599,8 @@ def _read_party(root: Node, name: str, who: tuple[str, str], findings: Findings)
         if doubt := _doubt_identifier(one, who, address.country):
             findings.add(doubt)
     known = [one for one in written if one.known]
-    trade_name = next(iter(party.texts("cac:PartyName", "cbc:Name")), "")
-    legal_name = next(iter(party.texts("cac:PartyLegalEntity", "cbc:RegistrationName")), "")
+    trade_name = party.first_text("cac:PartyName", "cbc:Name")
+    legal_name = party.first_text("cac:PartyLegalEntity", "cbc:RegistrationName")
     contact = party.first("cac:Contact")
     oin = _pick(known, "oin")
     return Party(
@@ -609,32 +700,53 @@ def _doubt_identifier(one: _Written, who: tuple[str, str], country: str) -> Find
 
 
 def _read_embedded(root: Node, number: str, findings: Findings) -> tuple[Embedded, ...]:
-    found = []
-    for reference in root.nodes("cac:AdditionalDocumentReference"):
-        for node in reference.all("cac:Attachment", "cbc:EmbeddedDocumentBinaryObject"):
-            try:
-                content = base64.b64decode((node.element.text or "").translate(_WHITE_SPACE), validate=True)
-            except (binascii.Error, ValueError):
-                content = b""
-            if not content:
-                findings.add(
-                    _doubt(
-                        "CON-ATTACHMENT",
-                        node.path,
-                        "the embedded file is empty or damaged (no valid base64)",
-                        "het ingesloten bestand is leeg of beschadigd (geen geldige base64)",
-                    )
-                )
-                continue
-            found.append(
-                Embedded(
-                    name=_name_embedded(reference, node),
-                    media_type=node.attribute("mimeCode").lower(),
-                    content=content,
-                    is_invoice_image=_is_invoice_image(reference, node, content, number),
+    found: list[Embedded] = []
+    nodes = list(islice(_embedded_nodes(root), MOST_EMBEDDED + 1))
+    for reference, node in nodes[:MOST_EMBEDDED]:
+        content = _decode(node.element.text or "")
+        if not content:
+            findings.add(
+                _doubt(
+                    "CON-ATTACHMENT",
+                    node.path,
+                    "the embedded file is empty or damaged (no valid base64)",
+                    "het ingesloten bestand is leeg of beschadigd (geen geldige base64)",
                 )
             )
+            continue
+        found.append(
+            Embedded(
+                name=_name_embedded(reference, node),
+                media_type=node.attribute("mimeCode").lower(),
+                content=content,
+                is_invoice_image=_is_invoice_image(reference, node, content, number),
+            )
+        )
+    if len(nodes) > MOST_EMBEDDED:
+        findings.add(
+            _doubt(
+                "CON-ATTACHMENT",
+                root.below("cac:AdditionalDocumentReference"),
+                f"holds more than {MOST_EMBEDDED} embedded files; the others stay in the XML",
+                f"bevat meer dan {MOST_EMBEDDED} ingesloten bestanden; de overige blijven in de XML",
+            )
+        )
     return tuple(found)
+
+
+def _embedded_nodes(root: Node) -> Iterator[tuple[Node, Node]]:
+    """Give each embedded file with the reference that it belongs to."""
+    for reference in root.nodes("cac:AdditionalDocumentReference"):
+        for node in reference.all("cac:Attachment", "cbc:EmbeddedDocumentBinaryObject"):
+            yield reference, node
+
+
+def _decode(text: str) -> bytes:
+    """Decode base64 with any white space in it; empty when it is none."""
+    try:
+        return base64.b64decode(text.translate(_WHITE_SPACE), validate=True)
+    except ValueError:
+        return b""
 
 
 def _name_embedded(reference: Node, node: Node) -> str:

@@ -11,11 +11,12 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email import message_from_bytes
 from email.message import EmailMessage, Message
 from email.policy import default as mail_policy
 from email.utils import getaddresses
+from itertools import takewhile
 from typing import cast
 
 MEGABYTE = 1024 * 1024
@@ -52,6 +53,15 @@ _ZIP_TROUBLE = (
     zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError,
     ValueError, LookupError, OverflowError,
 )  # fmt: skip
+_UNSUPPORTED = (
+    (b"\x78\x9f\x3e\x22", "is in Outlook's own format (TNEF, winmail.dat), which is not supported; send plain mail"),
+    (b"Rar!\x1a\x07", "is a RAR archive, which is not supported; send a zip"),
+    (b"7z\xbc\xaf\x27\x1c", "is a 7-Zip archive, which is not supported; send a zip"),
+    (b"\x1f\x8b\x08", "is compressed with gzip, which is not supported; send a zip"),
+)
+"""Containers that we do not open, by their first bytes."""
+_OUTLOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_UUENCODE = ("uuencode", "uue", "x-uuencode", "x-uue")
 _OFFICE = (".xlsx", ".docx", ".pptx", ".ods", ".odt", ".odp", ".jar", ".epub")
 _MARKUP_NOT_XML = (".html", ".htm", ".xhtml", ".svg")
 _HEADER_LINE = re.compile(rb"[!-9;-~]{1,70}:[^\n]*")
@@ -71,7 +81,9 @@ class RawFile:
     """A file as received; `name` is a bare file name without folders or control characters."""
 
     name: str
-    content: bytes
+    content: bytes = field(repr=False)
+    place: tuple[str, ...] = ()
+    """The mails, archives and folders that it was in, the outermost first; empty for a file of its own."""
 
     @property
     def sha256(self) -> str:
@@ -113,9 +125,9 @@ def unpack(name: str, content: bytes) -> Unpacked:
         return Unpacked(trouble=(f"{clean_name(name)}: larger than {limit // MEGABYTE} MB",))
     mail = _parse_mail(clean_name(name), content, found) if is_mail(name, content) else None
     if mail is None:
-        _take(name, content, found, mail_depth=0, zip_depth=0)
+        _take(name, content, found, _Depth())
         return Unpacked(files=tuple(found.files), trouble=tuple(found.trouble))
-    _walk_mail(mail, found, mail_depth=0, zip_depth=0)
+    _walk_mail(mail, found, _Depth())
     return Unpacked(
         files=tuple(found.files),
         message_id=_header(mail, "Message-ID"),
@@ -126,30 +138,92 @@ def unpack(name: str, content: bytes) -> Unpacked:
 
 
 def pair(files: Iterable[RawFile]) -> tuple[Package, ...]:
-    """Put every XML with the PDF of the same name before the extension, whatever its case.
+    """Put with every XML its PDF and what else belongs to it.
 
-    The only XML takes the only PDF whatever their names, and all other files; beside several XMLs a file that
-    belongs to none makes a package of its own.
+    The PDF is the one of the same name before the extension, whatever its case, the nearest of several; else the only
+    one beside the only XML in a mail, an archive or all that came. Any other file goes with the XML whose name it
+    begins with, else with the only XML near it; what belongs to none makes a package of its own.
 
     Source: e-invoicing.md section 13 (UBL Ketentest).
     """
-    rest = list(files)
-    xmls = [file for file in rest if is_xml(file)]
-    pdfs = [file for file in rest if is_pdf(file)]
-    others = [file for file in rest if not is_xml(file) and not is_pdf(file)]
-    lone_pdf = pdfs[0] if len(xmls) == len(pdfs) == 1 else None
-    packages = []
-    for xml in xmls:
-        pdf = lone_pdf or next((candidate for candidate in pdfs if _stem(candidate) == _stem(xml)), None)
-        if pdf is not None:
-            pdfs.remove(pdf)
-        packages.append(Package(xml=xml, pdf=pdf))
-    if len(packages) == 1:
-        kept = tuple(file for file in rest if file is not packages[0].xml and file is not packages[0].pdf)
-        return (Package(xml=packages[0].xml, pdf=packages[0].pdf, others=kept),)
-    packages += [Package(pdf=pdf) for pdf in pdfs]
-    packages += [Package(others=(other,)) for other in others]
-    return tuple(packages)
+    listed = list(files)
+    xmls = [number for number, file in enumerate(listed) if is_xml(file)]
+    pdfs = [number for number, file in enumerate(listed) if is_pdf(file)]
+    pdf_of = _pair_pdfs(listed, xmls, pdfs)
+    taken = {*xmls, *pdf_of.values()}
+    xmls_in = _by_place(listed, xmls)
+    stems = {number: _stem(listed[number]) for number in xmls}
+    others: dict[int | None, list[RawFile]] = {}
+    for number, file in enumerate(listed):
+        if number not in taken:
+            others.setdefault(_owner(file, listed, stems, xmls_in), []).append(file)
+    packages = [
+        Package(
+            xml=listed[number],
+            pdf=listed[pdf_of[number]] if number in pdf_of else None,
+            others=tuple(others.get(number, ())),
+        )
+        for number in xmls
+    ]
+    alone = others.get(None, [])
+    return (*packages, *(Package(pdf=file) if is_pdf(file) else Package(others=(file,)) for file in alone))
+
+
+def _pair_pdfs(listed: list[RawFile], xmls: list[int], pdfs: list[int]) -> dict[int, int]:
+    """Give each XML's PDF, both by their number; the nearest pairs of one name first."""
+    named: dict[str, list[int]] = {}
+    for pdf in pdfs:
+        named.setdefault(_stem(listed[pdf]), []).append(pdf)
+    same_name = [
+        (-_nearness(listed[xml], listed[pdf]), xml, pdf) for xml in xmls for pdf in named.get(_stem(listed[xml]), ())
+    ]
+    pdf_of: dict[int, int] = {}
+    taken: set[int] = set()
+    for _, xml, pdf in sorted(same_name):
+        if xml not in pdf_of and pdf not in taken:
+            pdf_of[xml] = pdf
+            taken.add(pdf)
+    pdfs_in = _by_place(listed, pdfs)
+    for place, inside in sorted(_by_place(listed, xmls).items(), key=lambda item: -len(item[0])):
+        beside = pdfs_in.get(place, [])
+        if len(inside) == len(beside) == 1 and inside[0] not in pdf_of and beside[0] not in taken:
+            pdf_of[inside[0]] = beside[0]
+            taken.add(beside[0])
+    return pdf_of
+
+
+def _owner(
+    file: RawFile, listed: list[RawFile], stems: dict[int, str], xmls_in: dict[tuple[str, ...], list[int]]
+) -> int | None:
+    """Find the XML that a file belongs to: by its name, else because there is no other near."""
+    own = _stem(file)
+    named = [
+        (len(stem), _nearness(listed[xml], file), -xml)
+        for xml, stem in stems.items()
+        if own == stem or (own.startswith(stem) and not own[len(stem)].isalnum())
+    ]
+    if named:
+        return -max(named)[2]
+    for length in range(len(file.place), -1, -1):
+        near = xmls_in.get(file.place[:length], [])
+        if near:
+            return near[0] if len(near) == 1 else None
+    return None
+
+
+def _by_place(listed: list[RawFile], numbers: list[int]) -> dict[tuple[str, ...], list[int]]:
+    """Give the files in every mail, archive and folder, those further inside too."""
+    found: dict[tuple[str, ...], list[int]] = {}
+    for number in numbers:
+        place = listed[number].place
+        for length in range(len(place) + 1):
+            found.setdefault(place[:length], []).append(number)
+    return found
+
+
+def _nearness(one: RawFile, other: RawFile) -> int:
+    """Count the mails, archives and folders that hold both."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one.place, other.place, strict=False)))
 
 
 def is_xml(file: RawFile) -> bool:
@@ -202,6 +276,7 @@ class _Found:
     opened: int = 0
     """Bytes that came out of containers so far, whatever became of them."""
     members: int = 0
+    containers: int = 0
     parts: int = 0
     mail_lines: int = 0
     mail_headers: int = 0
@@ -227,12 +302,26 @@ class _Found:
             self.header_cost += (match.end() - match.start()) ** 2
         return self.mail_headers <= MOST_MAIL_HEADERS and self.header_cost <= HEADER_BUDGET
 
+    def inside(self, place: tuple[str, ...], name: str) -> tuple[str, ...]:
+        """Give the place inside one more container, another one for each even when the names are the same."""
+        self.containers += 1
+        return (*place, f"{self.containers} {name}")
+
     def complain(self, sentence: str) -> None:
         if sentence not in self.trouble and len(self.trouble) < 100:
             self.trouble.append(sentence)
 
 
-def _take(name: str, content: bytes, found: _Found, *, mail_depth: int, zip_depth: int) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Depth:
+    """Where in the nest we are."""
+
+    mail: int = 0
+    zip: int = 0
+    place: tuple[str, ...] = ()
+
+
+def _take(name: str, content: bytes, found: _Found, depth: _Depth) -> None:
     """Keep a file, or what is in it when it is a container."""
     name = clean_name(name)
     if not content:
@@ -244,42 +333,50 @@ def _take(name: str, content: bytes, found: _Found, *, mail_depth: int, zip_dept
     elif found.size + len(content) > LARGEST_TOTAL:
         found.complain(f"more than {LARGEST_TOTAL // MEGABYTE} MB in all; the rest was not read")
     elif _is_zip(name, content):
-        _walk_zip(name, content, found, mail_depth=mail_depth, zip_depth=zip_depth + 1)
-    elif is_mail(name, content) and (mail_depth or zip_depth):
+        _walk_zip(name, content, found, replace(depth, zip=depth.zip + 1))
+    elif is_mail(name, content) and (depth.mail or depth.zip):
         mail = _parse_mail(name, content, found)
         if mail is not None:
-            _walk_mail(mail, found, mail_depth=mail_depth + 1, zip_depth=zip_depth)
+            _walk_mail(mail, found, replace(depth, mail=depth.mail + 1, place=found.inside(depth.place, name)))
     else:
-        found.files.append(RawFile(name=name, content=content))
+        if unsupported := _name_unsupported(name, content):
+            found.complain(f"{name}: {unsupported}")
+        found.files.append(RawFile(name=name, content=content, place=depth.place))
         found.size += len(content)
+
+
+def _name_unsupported(name: str, content: bytes) -> str:
+    """Say in which container a file is that may hold an invoice and that we do not open; empty for all others."""
+    if content.startswith(_OUTLOOK) and name.lower().endswith(".msg"):
+        return "is a message as Outlook saves it (.msg), which is not supported; forward the mail, or save it as .eml"
+    return next((words for start, words in _UNSUPPORTED if content.startswith(start)), "")
 
 
 def _is_zip(name: str, content: bytes) -> bool:
     return content.startswith((b"PK\x03\x04", b"PK\x05\x06")) and not name.lower().endswith(_OFFICE)
 
 
-def _walk_zip(name: str, content: bytes, found: _Found, *, mail_depth: int, zip_depth: int) -> None:
-    if zip_depth > DEEPEST_ZIP:
+def _walk_zip(name: str, content: bytes, found: _Found, depth: _Depth) -> None:
+    if depth.zip > DEEPEST_ZIP:
         found.complain(f"{name}: {_ZIP_TOO_DEEP}")
         return
     found.members += content.count(b"PK\x01\x02")  # before the standard library lists them all
     if found.members > MOST_MEMBERS:
         found.complain(f"{name}: more than {MOST_MEMBERS} files")
         return
+    depth = replace(depth, place=found.inside(depth.place, name))
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for info in archive.infolist():
                 if found.is_full():
                     found.complain(f"{name}: too many files or too large; the rest was not read")
                     return
-                _take_from_zip(archive, info, found, mail_depth=mail_depth, zip_depth=zip_depth)
+                _take_from_zip(archive, info, found, depth)
     except _ZIP_TROUBLE:
         found.complain(f"{name}: is damaged and cannot be opened")
 
 
-def _take_from_zip(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, found: _Found, *, mail_depth: int, zip_depth: int
-) -> None:
+def _take_from_zip(archive: zipfile.ZipFile, info: zipfile.ZipInfo, found: _Found, depth: _Depth) -> None:
     name = clean_name(info.filename)
     if info.is_dir() or info.filename.startswith("__MACOSX/") or name == "DS_Store":
         return
@@ -295,7 +392,7 @@ def _take_from_zip(
         try:
             with archive.open(info) as member:
                 start = member.read(4)
-                if zip_depth >= DEEPEST_ZIP and _is_zip(name, start):
+                if depth.zip >= DEEPEST_ZIP and _is_zip(name, start):
                     found.complain(f"{name}: {_ZIP_TOO_DEEP}")
                     return
                 # no more than is said and counted: the library would inflate all that it is asked for
@@ -303,7 +400,8 @@ def _take_from_zip(
         except _ZIP_TROUBLE:
             found.complain(f"{name}: is damaged and cannot be opened")
         else:
-            _take(name, content, found, mail_depth=mail_depth, zip_depth=zip_depth)
+            folder = info.filename[-LONGEST_NAME:].replace("\\", "/").rpartition("/")[0]
+            _take(name, content, found, replace(depth, place=(*depth.place, folder)) if folder else depth)
 
 
 def _parse_mail(name: str, content: bytes, found: _Found) -> EmailMessage | None:
@@ -317,29 +415,41 @@ def _parse_mail(name: str, content: bytes, found: _Found) -> EmailMessage | None
         return None
 
 
-def _walk_mail(mail: EmailMessage, found: _Found, *, mail_depth: int, zip_depth: int) -> None:
+def _walk_mail(mail: EmailMessage, found: _Found, depth: _Depth) -> None:
     """Take every attachment, depth first and without recursion, so that no nest of parts exhausts the stack."""
-    stack: list[tuple[Message, int]] = [(mail, mail_depth)]
+    stack: list[tuple[Message, _Depth]] = [(mail, depth)]
     while stack:
-        part, depth = stack.pop()
+        part, at = stack.pop()
         found.parts += 1
         if found.parts > MOST_MAIL_PARTS:
             found.complain(f"the mail has more than {MOST_MAIL_PARTS} parts; the rest was not read")
             return
-        if depth > DEEPEST_MAIL:
+        if at.mail > DEEPEST_MAIL:
             found.complain("the mail has parts nested too deep; they were not read")
         elif part.is_multipart():
+            place = found.inside(at.place, "") if _is_forwarded(part) else at.place
             inner = cast(list[Message], part.get_payload())
-            stack.extend((child, depth + 1) for child in reversed(inner))
+            stack.extend((child, replace(at, mail=at.mail + 1, place=place)) for child in reversed(inner))
         else:
-            _take_part(part, found, mail_depth=depth, zip_depth=zip_depth)
+            _take_part(part, found, at)
 
 
-def _take_part(part: Message, found: _Found, *, mail_depth: int, zip_depth: int) -> None:
+def _is_forwarded(part: Message) -> bool:
+    """Tell whether the one part inside is a mail of its own."""
+    try:
+        return part.get_content_maintype() == "message"
+    except _MAIL_TROUBLE:
+        return False
+
+
+def _take_part(part: Message, found: _Found, depth: _Depth) -> None:
     try:
         name = part.get_filename() or ""
         kind = part.get_content_type()
         is_attachment = part.get_content_disposition() == "attachment"
+        if str(part.get("Content-Transfer-Encoding", "")).strip().lower() in _UUENCODE:
+            found.complain(f"{clean_name(name)}: is encoded in a way that is no longer in use (uuencode)")
+            return
         content = part.get_payload(decode=True)  # never longer than the part
     except _MAIL_TROUBLE:
         found.complain("a part of the mail is damaged and was not read")
@@ -350,7 +460,7 @@ def _take_part(part: Message, found: _Found, *, mail_depth: int, zip_depth: int)
         return  # what the person wrote
     if kind.startswith("image/") and not is_attachment and "Content-ID" in part:
         return  # a picture in the text, such as a logo
-    _take(name or _unnamed(kind, found.parts), content, found, mail_depth=mail_depth, zip_depth=zip_depth)
+    _take(name or _unnamed(kind, found.parts), content, found, depth)
 
 
 def _unnamed(kind: str, number: int) -> str:

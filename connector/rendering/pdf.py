@@ -1,26 +1,20 @@
 """Draws an `Invoice` as an A4 page that people can read, labelled as a rendering: the XML is the invoice.
 
 Whatever the invoice holds is text to show: never markup, never more than a page can bear, never an error.
-Words, numbers and dates are wording.py's; nothing is computed here. The fonts are Noto Sans (fonts/OFL.txt):
-Latin, Greek and Cyrillic; a sign of any other script comes out as the replacement character.
+Words, numbers and dates are wording.py's; nothing is computed here. Fonts and fitting text are paper.py's.
 """
 
-import re
-import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal
-from functools import cache
+from functools import partial
 from io import BytesIO
-from pathlib import Path
 from xml.sax.saxutils import escape
 
-from reportlab.lib.colors import Color, HexColor
-from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import (
     BaseDocTemplate,
@@ -34,23 +28,23 @@ from reportlab.platypus import (
     Table,
 )
 
-from connector.invoice import (
-    Address,
-    Allowance,
-    Invoice,
-    InvoiceType,
-    Line,
-    Party,
-    PaymentMeans,
-    VatBreakdown,
+from connector.invoice import Allowance, Invoice, Line, Party, VatBreakdown
+from connector.paper import (
+    ACCENT,
+    BOLD,
+    GREY,
+    REGULAR,
+    RULE,
+    TINT,
+    PageCountingCanvas,
+    bounded,
+    cut_to_width,
+    line_of,
+    register_fonts,
+    text_style,
 )
-from connector.rendering.wording import Wording, amount_text, date_text, number_text, rate_text, wording_in
-
-_REGULAR, _BOLD = "ConnectorSans", "ConnectorSans-Bold"
-_FONT_FILES = {_REGULAR: "NotoSans-Regular.ttf", _BOLD: "NotoSans-Bold.ttf"}
-
-_INK, _GREY, _ACCENT = HexColor("#1C2530"), HexColor("#66707C"), HexColor("#1F4E79")
-_RULE, _TINT = HexColor("#D5DBE1"), HexColor("#EEF3F8")
+from connector.rendering import contents
+from connector.rendering.wording import Wording, amount_text, number_text, wording_in
 
 _SIDE = 18 * mm
 _TOP, _BOTTOM = 20 * mm, 20 * mm
@@ -70,28 +64,18 @@ _MOST_VAT_ROWS_BESIDE = 8
 """With more rows than this the VAT breakdown stands above the totals, where it can go on over the page."""
 
 
-def _style(name: str, size: float, *, font: str = _REGULAR, color: Color = _INK, right: bool = False) -> ParagraphStyle:
-    return ParagraphStyle(
-        name,
-        fontName=font,
-        fontSize=size,
-        leading=size * 1.32,
-        textColor=color,
-        alignment=TA_RIGHT if right else 0,
-        splitLongWords=1,
-    )
-
-
-_BODY = _style("body", 8.5)
-_BODY_RIGHT = _style("body-right", 8.5, right=True)
-_SMALL = _style("small", 7.5, color=_GREY)
-_HEAD = _style("head", 7.5, font=_BOLD, color=_ACCENT)
-_HEAD_RIGHT = _style("head-right", 7.5, font=_BOLD, color=_ACCENT, right=True)
-_LABEL = _style("label", 8.5, color=_GREY)
-_TITLE = _style("title", 19, font=_BOLD, color=_ACCENT)
-_PARTY_NAME = _style("party", 9.5, font=_BOLD)
-_PAYABLE = _style("payable", 10.5, font=_BOLD, color=_ACCENT)
-_PAYABLE_RIGHT = _style("payable-right", 10.5, font=_BOLD, color=_ACCENT, right=True)
+_BODY = text_style("body", 8.5)
+_BODY_RIGHT = text_style("body-right", 8.5, right=True)
+_SMALL = text_style("small", 7.5, color=GREY)
+_HEAD = text_style("head", 7.5, font=BOLD, color=ACCENT)
+_HEAD_RIGHT = text_style("head-right", 7.5, font=BOLD, color=ACCENT, right=True)
+_NOTE_HEAD = ParagraphStyle("note-head", parent=_HEAD, spaceAfter=1.2 * mm, keepWithNext=1)
+"""Not left alone at the foot of a page."""
+_LABEL = text_style("label", 8.5, color=GREY)
+_TITLE = text_style("title", 19, font=BOLD, color=ACCENT)
+_PARTY_NAME = text_style("party", 9.5, font=BOLD)
+_PAYABLE = text_style("payable", 10.5, font=BOLD, color=ACCENT)
+_PAYABLE_RIGHT = text_style("payable-right", 10.5, font=BOLD, color=ACCENT, right=True)
 
 
 _BARE = [(side, (0, 0), (-1, -1), 0) for side in ("LEFTPADDING", "RIGHTPADDING", "TOPPADDING", "BOTTOMPADDING")]
@@ -103,7 +87,7 @@ def render_pdf(invoice: Invoice, *, language: str) -> bytes:
     Args:
         language: nl or en; any other is English.
     """
-    _register_fonts()
+    register_fonts()
     words = wording_in(language)
     name = _document_name(invoice, words)
     output = BytesIO()
@@ -113,81 +97,41 @@ def render_pdf(invoice: Invoice, *, language: str) -> bytes:
         invariant=1,
         lang="nl-NL" if words.language == "nl" else "en",
         title=f"{name} – {words.label}",
-        author=_line_of(invoice.seller.name, _NAME),
-        subject=words.disclaimer,
+        author=line_of(invoice.seller.name, _NAME),
+        subject=words.disclaimer % words.pdf,
         creator="connector",
     )
     frame = Frame(_SIDE, _BOTTOM, _WIDTH, A4[1] - _TOP - _BOTTOM, 0, 0, 0, 0)
     document.addPageTemplates(PageTemplate(frames=[frame]))
-    running_head = f"{name}  ·  {_line_of(invoice.seller.name, _NAME)}"
+    running_head = f"{name}  ·  {line_of(invoice.seller.name, _NAME)}"
+
+    draw = partial(_draw_surroundings, words=words, running_head=running_head)
 
     def new_canvas(*arguments: object, **options: object) -> Canvas:
-        return _PageCountingCanvas(words, running_head, *arguments, **options)
+        return PageCountingCanvas(draw, *arguments, **options)
 
     document.build(_story(invoice, words), canvasmaker=new_canvas)
     return output.getvalue()
 
 
-@cache
-def _register_fonts() -> None:
-    for name, file in _FONT_FILES.items():
-        pdfmetrics.registerFont(TTFont(name, Path(__file__).parent / "fonts" / file))
-
-
-@cache
-def _glyphs() -> frozenset[int]:
-    """List the code points that the font can draw."""
-    font = pdfmetrics.getFont(_REGULAR)
-    return frozenset(font.face.charToGlyph)  # type: ignore[attr-defined]  # it is a TTFont, we registered it
-
-
-class _PageCountingCanvas(Canvas):
-    """Keeps the pages back until their number is known, then draws head and foot on each."""
-
-    def __init__(self, words: Wording, running_head: str, *arguments: object, **options: object) -> None:
-        super().__init__(*arguments, **options)  # type: ignore[arg-type]  # handed through as platypus gives them
-        self._words = words
-        self._running_head = running_head
-        self._pages: list[dict[str, object]] = []
-
-    def showPage(self) -> None:
-        self._pages.append(dict(self.__dict__))
-        self._startPage()  # type: ignore[attr-defined]  # as in reportlab's own showPage
-
-    def save(self) -> None:
-        pages = self._pages
-        for number, page in enumerate(pages, start=1):
-            self.__dict__.update(page)
-            self._draw_surroundings(number, len(pages))
-            super().showPage()
-        super().save()
-
-    def _draw_surroundings(self, number: int, count: int) -> None:
-        right, top = A4[0] - _SIDE, A4[1]
-        self.setFillColor(_ACCENT)
-        self.rect(0, top - 3 * mm, A4[0], 3 * mm, stroke=0, fill=1)
-        self.setFont(_BOLD, 10)
-        self.drawString(_SIDE, top - 12 * mm, self._words.label)
-        if number > 1:
-            room = _WIDTH - pdfmetrics.stringWidth(self._words.label, _BOLD, 10) - 10 * mm
-            self.setFillColor(_GREY)
-            self.setFont(_REGULAR, 8)
-            self.drawRightString(right, top - 12 * mm, _cut_to_width(self._running_head, room, 8))
-        self.setStrokeColor(_RULE)
-        self.setLineWidth(0.5)
-        self.line(_SIDE, 15 * mm, right, 15 * mm)
-        self.setFillColor(_GREY)
-        self.setFont(_REGULAR, 7.5)
-        self.drawString(_SIDE, 10.5 * mm, self._words.disclaimer)
-        self.drawRightString(right, 10.5 * mm, self._words.page % (number, count))
-
-
-def _cut_to_width(text: str, width: float, size: float) -> str:
-    if pdfmetrics.stringWidth(text, _REGULAR, size) <= width:
-        return text
-    while text and pdfmetrics.stringWidth(text + "…", _REGULAR, size) > width:
-        text = text[:-1]
-    return text + "…"
+def _draw_surroundings(canvas: Canvas, number: int, count: int, *, words: Wording, running_head: str) -> None:
+    right, top = A4[0] - _SIDE, A4[1]
+    canvas.setFillColor(ACCENT)
+    canvas.rect(0, top - 3 * mm, A4[0], 3 * mm, stroke=0, fill=1)
+    canvas.setFont(BOLD, 10)
+    canvas.drawString(_SIDE, top - 12 * mm, words.label)
+    if number > 1:
+        room = _WIDTH - pdfmetrics.stringWidth(words.label, BOLD, 10) - 10 * mm
+        canvas.setFillColor(GREY)
+        canvas.setFont(REGULAR, 8)
+        canvas.drawRightString(right, top - 12 * mm, cut_to_width(running_head, room, 8))
+    canvas.setStrokeColor(RULE)
+    canvas.setLineWidth(0.5)
+    canvas.line(_SIDE, 15 * mm, right, 15 * mm)
+    canvas.setFillColor(GREY)
+    canvas.setFont(REGULAR, 7.5)
+    canvas.drawString(_SIDE, 10.5 * mm, words.disclaimer % words.pdf)
+    canvas.drawRightString(right, 10.5 * mm, words.page % (number, count))
 
 
 def _story(invoice: Invoice, words: Wording) -> list[Flowable]:
@@ -206,8 +150,7 @@ def _story(invoice: Invoice, words: Wording) -> list[Flowable]:
 
 
 def _document_name(invoice: Invoice, words: Wording) -> str:
-    kind = words.credit_note if invoice.type is InvoiceType.CREDIT_NOTE else words.invoice
-    return f"{words.documents.get(invoice.type_code, kind)} {_line_of(invoice.number, _NUMBER)}".strip()
+    return f"{contents.document_kind(invoice, words)} {line_of(invoice.number, _NUMBER)}".strip()
 
 
 # --- who, to whom, and the facts
@@ -216,7 +159,7 @@ def _document_name(invoice: Invoice, words: Wording) -> str:
 def _opening(invoice: Invoice, words: Wording) -> Table:
     gap, facts_width = 6 * mm, 60 * mm
     party_width = (_WIDTH - facts_width - 2 * gap) / 2
-    facts = _pairs(_facts(invoice, words), facts_width, 27 * mm)
+    facts = _pairs(contents.facts(invoice, words), facts_width, 27 * mm)
     blocks: list[tuple[list[Flowable], float]] = [
         (_party(invoice.seller, words.seller, words), party_width),
         (_party(invoice.buyer, words.buyer, words), party_width),
@@ -231,18 +174,14 @@ def _opening(invoice: Invoice, words: Wording) -> Table:
 
 
 def _party(party: Party, heading: str, words: Wording) -> list[Flowable]:
-    numbers = [
-        (words.kvk, party.kvk or ""),
-        ("OIN", party.oin or ""),
-        (words.vat_number, party.vat or ""),
-        ("GLN", party.gln or ""),
-    ]
+    numbers = contents.party_numbers(party, words)
     people = [party.contact_name, party.phone, party.email]
     return [
         Paragraph(heading, _HEAD),
         Spacer(0, 1.2 * mm),
         _paragraph(party.name, _PARTY_NAME, _NAME),
-        *_texts([party.trade_name if party.trade_name != party.name else "", *_address_lines(party.address, words)]),
+        *_texts([party.trade_name if party.trade_name != party.name else ""]),
+        *_texts(contents.address_lines(party.address, words)),
         Spacer(0, 1.2 * mm),
         *_texts(f"{label} {value}" for label, value in numbers if value),
         Spacer(0, 1.2 * mm),
@@ -250,41 +189,14 @@ def _party(party: Party, heading: str, words: Wording) -> list[Flowable]:
     ]
 
 
-def _address_lines(address: Address, words: Wording) -> list[str]:
-    town = f"{address.postcode}  {address.city}".strip()
-    return [
-        address.street,
-        address.additional,
-        town,
-        address.subdivision,
-        words.countries.get(address.country, address.country),
-    ]
-
-
 def _texts(texts: Iterable[str]) -> list[Flowable]:
-    return [_paragraph(text, _BODY, _SHORT) for text in texts if _line_of(text, _SHORT)]
-
-
-def _facts(invoice: Invoice, words: Wording) -> list[tuple[str, str]]:
-    place = invoice.delivery_address
-    return [
-        (words.number, invoice.number),
-        (words.issue_date, date_text(invoice.issue_date, words.language)),
-        (words.due_date, date_text(invoice.due_date, words.language)),
-        (words.delivery_date, date_text(invoice.delivery_date, words.language)),
-        (words.delivered_to, ", ".join(filter(None, _address_lines(place, words))) if place else ""),
-        (words.buyer_reference, invoice.buyer_reference),
-        (words.order_reference, invoice.order_reference),
-        (words.contract_reference, invoice.contract_reference),
-        (words.project_reference, invoice.project_reference),
-        (words.preceding_invoice, invoice.preceding_invoice),
-    ]
+    return [_paragraph(text, _BODY, _SHORT) for text in texts if line_of(text, _SHORT)]
 
 
 def _pairs(pairs: Sequence[tuple[str, str]], width: float, label_width: float) -> Table | Spacer:
     """Set label and value beside each other, those without a value left out."""
     rows = [
-        [Paragraph(label, _LABEL), _paragraph(value, _BODY, _NAME)] for label, value in pairs if _line_of(value, _NAME)
+        [Paragraph(label, _LABEL), _paragraph(value, _BODY, _NAME)] for label, value in pairs if line_of(value, _NAME)
     ]
     if not rows:
         return Spacer(0, 0)
@@ -319,18 +231,13 @@ def _lines(invoice: Invoice, words: Wording) -> Table:
 
 
 def _line(line: Line, width: float, words: Wording) -> list[object]:
-    language = words.language
-    price = number_text(line.price, language, decimals=2)
-    if line.base_quantity is not None and line.base_quantity != 1:
-        price += f" {words.per} {number_text(line.base_quantity, language)}"
-    unit = words.units.get(line.unit, line.unit)
     return [
         _paragraph(line.id, _LABEL, 12),
         _line_texts(line, width, words),
-        _paragraph(f"{number_text(line.quantity, language)} {unit}", _BODY_RIGHT, _NUMBER),
-        _paragraph(price, _BODY_RIGHT, _NUMBER),
-        _paragraph(_vat_name(line.vat_category, line.vat_rate, words), _BODY_RIGHT, _NUMBER),
-        _paragraph(number_text(line.amount, language, decimals=2), _BODY_RIGHT, _NUMBER),
+        _paragraph(contents.line_quantity(line, words), _BODY_RIGHT, _NUMBER),
+        _paragraph(contents.line_price(line, words), _BODY_RIGHT, _NUMBER),
+        _paragraph(contents.vat_name(line.vat_category, line.vat_rate, words), _BODY_RIGHT, _NUMBER),
+        _paragraph(number_text(line.amount, words.language, decimals=2), _BODY_RIGHT, _NUMBER),
     ]
 
 
@@ -340,32 +247,16 @@ def _line_texts(line: Line, width: float, words: Wording) -> list[Flowable]:
     if line.item_code:
         small.append((f"{words.item_code} {line.item_code}", _SHORT))
     for each in line.allowances[:_MOST_LINE_ALLOWANCES]:
-        small.append((f"{_allowance_name(each, words)}: {_signed(each, words)}", _SHORT))
+        small.append((f"{_allowance_name(each, words)}: {contents.allowance_effect(each, words)}", _SHORT))
     if len(line.allowances) > _MOST_LINE_ALLOWANCES:
         small.append((f"… ({len(line.allowances)})", _SHORT))
-    texts += [_paragraph(text, _SMALL, most) for text, most in small if _line_of(text, most)]
+    texts += [_paragraph(text, _SMALL, most) for text, most in small if line_of(text, most)]
     is_wordy = len(line.name) + sum(len(text) for text, _ in small) > _WORDY
     return [_shrunk(texts, width)] if is_wordy else texts
 
 
 def _allowance_name(allowance: Allowance, words: Wording) -> str:
-    kind = words.charge if allowance.is_charge else words.allowance
-    reason = _line_of(allowance.reason, _SHORT)
-    rate = rate_text(allowance.percentage, words.language)
-    told = kind if not reason or reason.lower() == kind.lower() else f"{kind} ({reason})"
-    return f"{told} {rate}".strip()
-
-
-def _signed(allowance: Allowance, words: Wording) -> str:
-    """Write what an allowance does to the sum: UBL has it positive, with the direction apart."""
-    amount = allowance.amount if allowance.is_charge else -allowance.amount
-    return number_text(amount, words.language, decimals=2)
-
-
-def _vat_name(category: str, rate: Decimal | None, words: Wording) -> str:
-    if category in words.vat_categories:
-        return words.vat_categories[category]
-    return rate_text(rate, words.language) or category
+    return contents.allowance_name(replace(allowance, reason=line_of(allowance.reason, _SHORT)), words)
 
 
 def _document_allowances(invoice: Invoice, words: Wording) -> list[Flowable]:
@@ -379,8 +270,8 @@ def _document_allowances(invoice: Invoice, words: Wording) -> list[Flowable]:
     rows = [
         [
             _paragraph(_allowance_name(each, words), _BODY, _NAME),
-            _paragraph(_vat_name(each.vat_category, each.vat_rate, words), _BODY_RIGHT, _NUMBER),
-            _paragraph(_signed(each, words), _BODY_RIGHT, _NUMBER),
+            _paragraph(contents.vat_name(each.vat_category, each.vat_rate, words), _BODY_RIGHT, _NUMBER),
+            _paragraph(contents.allowance_effect(each, words), _BODY_RIGHT, _NUMBER),
         ]
         for each in invoice.allowances
     ]
@@ -429,8 +320,8 @@ def _breakdown(invoice: Invoice, words: Wording, width: float) -> Table:
 
 
 def _vat_texts(row: VatBreakdown, words: Wording) -> list[Flowable]:
-    name = _vat_name(row.category, row.rate, words)
-    reason = _line_of(row.exemption_reason, _NAME)
+    name = contents.vat_name(row.category, row.rate, words)
+    reason = line_of(row.exemption_reason, _NAME)
     texts: list[Flowable] = [_paragraph(name, _BODY, _SHORT)]
     if reason and reason.lower() != name.lower():
         texts.append(_paragraph(reason, _SMALL, _NAME))
@@ -438,29 +329,15 @@ def _vat_texts(row: VatBreakdown, words: Wording) -> list[Flowable]:
 
 
 def _totals(invoice: Invoice, words: Wording, width: float) -> Table:
-    is_credit = invoice.type is InvoiceType.CREDIT_NOTE
-    rows = [
-        (words.line_total, invoice.line_total if invoice.allowances else None),
-        (words.allowance_total, -invoice.allowance_total if invoice.allowance_total else None),
-        (words.charge_total, invoice.charge_total or None),
-        (words.total_without_vat, invoice.total_without_vat),
-        (words.vat_total, invoice.vat_total),
-        (words.total_with_vat, invoice.total_with_vat),
-        (words.prepaid, -invoice.prepaid if invoice.prepaid else None),
-        (words.rounding, invoice.rounding or None),
+    currency = line_of(invoice.currency, _CURRENCY)
+    cells = [
+        _total(label, value, currency, words) for label, value in contents.totals(invoice, words) if value is not None
     ]
-    currency = _line_of(invoice.currency, _CURRENCY)
-    cells = [_total(label, value, currency, words) for label, value in rows if value is not None]
-    payable = amount_text(invoice.payable, currency, words.language)
-    cells.append(
-        [
-            Paragraph(words.creditable if is_credit else words.payable, _PAYABLE),
-            _paragraph(payable, _PAYABLE_RIGHT, _CURRENCY + _NUMBER),
-        ]
-    )
+    label, payable = contents.payable(replace(invoice, currency=currency), words)
+    cells.append([Paragraph(label, _PAYABLE), _paragraph(payable, _PAYABLE_RIGHT, _CURRENCY + _NUMBER)])
     last = len(cells) - 1
     if invoice.vat_currency:
-        other = _line_of(invoice.vat_currency, _CURRENCY)
+        other = line_of(invoice.vat_currency, _CURRENCY)
         cells.append(_total(f"{words.vat_in} {other}", invoice.vat_total_in_vat_currency, other, words))
     return Table(
         cells,
@@ -472,8 +349,8 @@ def _totals(invoice: Invoice, words: Wording, width: float) -> Table:
             ("RIGHTPADDING", (0, 0), (-1, -1), 4),
             ("TOPPADDING", (0, 0), (-1, -1), 1.5),
             ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
-            ("BACKGROUND", (0, last), (-1, last), _TINT),
-            ("LINEABOVE", (0, last), (-1, last), 1, _ACCENT),
+            ("BACKGROUND", (0, last), (-1, last), TINT),
+            ("LINEABOVE", (0, last), (-1, last), 1, ACCENT),
             ("TOPPADDING", (0, last), (-1, last), 4),
             ("BOTTOMPADDING", (0, last), (-1, last), 6),
         ],
@@ -491,44 +368,24 @@ def _total(label: str, value: Decimal | None, currency: str, words: Wording) -> 
 
 
 def _payment(invoice: Invoice, words: Wording) -> list[Flowable]:
-    pairs = [pair for each in invoice.payment_means for pair in _payment_facts(each, words)]
-    if invoice.payment_means and invoice.due_date:
-        pairs.append((words.due_date, date_text(invoice.due_date, words.language)))
-    block: list[Flowable] = []
-    if pairs:
-        block = [Paragraph(words.payment, _HEAD), Spacer(0, 1.2 * mm), _pairs(pairs, _WIDTH, 40 * mm)]
-    return [KeepTogether(block), Spacer(0, 4 * mm)] if block else []
-
-
-def _payment_facts(means: PaymentMeans, words: Wording) -> list[tuple[str, str]]:
-    return [
-        (words.means, words.payment_means.get(means.code, means.code)),
-        (words.iban, _grouped(means.iban)),
-        (words.bic, means.bic),
-        (words.account_name, means.account_name),
-        (words.remittance, means.remittance),
-    ]
-
-
-def _grouped(iban: str) -> str:
-    """Write an IBAN in fours, as on paper.
-
-    >>> _grouped("NL00TEST0123456789")
-    'NL00 TEST 0123 4567 89'
-    """
-    compact = "".join(iban.split())
-    return " ".join(compact[start : start + 4] for start in range(0, len(compact), 4))
+    ways = contents.payments(invoice, words)
+    if not ways:
+        return []
+    block: list[Flowable] = [Paragraph(words.payment, _HEAD)]
+    for pairs in ways:
+        block += [Spacer(0, 1.2 * mm), _pairs(pairs, _WIDTH, 40 * mm)]
+    return [KeepTogether(block), Spacer(0, 4 * mm)]
 
 
 def _notes(invoice: Invoice, words: Wording) -> list[Flowable]:
     flowables: list[Flowable] = []
     for heading, text in ((words.terms, invoice.payment_terms), (words.note, invoice.note)):
-        shown = _bounded(text, _NOTE)
+        shown = bounded(text, _NOTE)
         if shown:
             rows = shown.split("\n", _NOTE_LINES)
             markup = "<br/>".join(escape(row) for row in rows[:_NOTE_LINES])
             markup += "<br/>…" if len(rows) > _NOTE_LINES else ""
-            flowables += [Paragraph(heading, _HEAD), Spacer(0, 1.2 * mm), Paragraph(markup, _BODY)]
+            flowables += [Paragraph(heading, _NOTE_HEAD), Paragraph(markup, _BODY)]
             flowables.append(Spacer(0, 4 * mm))
     return flowables
 
@@ -555,38 +412,16 @@ def _ruled(rows: Sequence[Sequence[object]], widths: Sequence[float]) -> Table:
             ("RIGHTPADDING", (-1, 0), (-1, -1), 0),
             ("TOPPADDING", (0, 0), (-1, -1), 2.5),
             ("BOTTOMPADDING", (0, 0), (-1, -1), 4),
-            ("LINEBELOW", (0, 0), (-1, 0), 1, _ACCENT),
-            ("LINEBELOW", (0, 1), (-1, -1), 0.5, _RULE),
+            ("LINEBELOW", (0, 0), (-1, 0), 1, ACCENT),
+            ("LINEBELOW", (0, 1), (-1, -1), 0.5, RULE),
         ],
     )
 
 
 def _with_currency(heading: str, currency: str) -> str:
-    return escape(f"{heading} ({_line_of(currency, _CURRENCY)})" if currency else heading)
+    return escape(f"{heading} ({line_of(currency, _CURRENCY)})" if currency else heading)
 
 
 def _paragraph(text: str, style: ParagraphStyle, most: int) -> Paragraph:
     """Make a paragraph of one line of text, escaped and bounded."""
-    return Paragraph(escape(_line_of(text, most)), style)
-
-
-def _line_of(text: str, most: int) -> str:
-    return " ".join(_bounded(text, most).split("\n"))
-
-
-def _bounded(text: str, most: int) -> str:
-    """Take out what cannot be shown or turns text around, fold spaces, and cut at `most` characters.
-
-    Line breaks stay. Format characters (bidirectional controls, zero width) go with the other control
-    characters. What the font lacks would leave no trace at all, so a replacement character stands for it.
-    """
-    # Everything after the cut is thrown away: do not walk through megabytes for it.
-    rough = text[: most * 4].replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
-    kept = "".join(
-        character if character == "\n" or ord(character) in _glyphs() else "\ufffd"
-        for character in rough
-        if character == "\n" or not unicodedata.category(character).startswith("C")
-    )
-    lines = [re.sub(" +", " ", line).strip(" ") for line in kept.split("\n")]
-    shown = "\n".join(lines).strip()
-    return shown if len(shown) <= most and len(text) <= most * 4 else shown[: most - 1].rstrip() + "…"
+    return Paragraph(escape(line_of(text, most)), style)

@@ -199,6 +199,7 @@ def _delivery(invoice: Invoice) -> Element | None:
         "Delivery",
         _date("ActualDeliveryDate", invoice.delivery_date),
         _group("DeliveryLocation", _address("Address", address)) if address else None,
+        _group("DeliveryParty", _group("PartyName", _leaf("Name", invoice.delivery_name))),
     )
 
 

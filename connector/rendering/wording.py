@@ -55,6 +55,9 @@ class Wording:
     language: str
     label: str
     disclaimer: str
+    """With %s: what this is, a PDF or a page."""
+    pdf: str
+    web_page: str
     page: str
     """With %d twice: this page, all pages."""
     invoice: str
@@ -121,7 +124,9 @@ class Wording:
 _DUTCH = Wording(
     language="nl",
     label="Weergave van de e-factuur",
-    disclaimer="De factuur zelf is het XML-bestand (UBL). Deze pdf is er een leesbare weergave van.",
+    disclaimer="De factuur zelf is het XML-bestand (UBL). Deze %s is er een leesbare weergave van.",
+    pdf="pdf",
+    web_page="pagina",
     page="pagina %d van %d",
     invoice="Factuur",
     credit_note="Creditnota",
@@ -212,7 +217,9 @@ _DUTCH = Wording(
 _ENGLISH = Wording(
     language="en",
     label="Rendering of the e-invoice",
-    disclaimer="The invoice itself is the XML file (UBL). This PDF is a readable rendering of it.",
+    disclaimer="The invoice itself is the XML file (UBL). This %s is a readable rendering of it.",
+    pdf="PDF",
+    web_page="page",
     page="page %d of %d",
     invoice="Invoice",
     credit_note="Credit note",

@@ -152,6 +152,8 @@ def _translated(error: Exception, shown_url: str) -> ConnectorError | None:
     cause = str(error.orig)
     if PASSING.search(cause):
         return Busy("the database is busy")
+    if isinstance(error, sqlalchemy.exc.InternalError):
+        return Busy("the database does not take writes at the moment")  # read-only while another server takes over
     if error.connection_invalidated:
         return Busy("the connection to the database was lost")
     if UNMIGRATED.search(cause):

@@ -50,6 +50,7 @@ class Document:
     invoice_number: int | None
     date: date | None
     modified_at: datetime | None = None
+    """Of the slow way only: a change makes the row differ, and so lets its files be listed anew."""
     timestamp: int
 
 

@@ -14,7 +14,9 @@ from sqlalchemy import Select, select, update
 from sqlmodel import Session
 
 from connector.customer import CustomerId, Division
+from connector.customers.audit import InvoicedNumber
 from connector.errors import NothingFound
+from connector.identifiers import KvkNumber
 from connector.invoice import Finding, InvoiceType, Severity
 from connector.storage.envelopes import Origin
 from connector.storage.ids import sortable_id
@@ -164,6 +166,27 @@ def find_by_number(
     if year is None:
         return _first(session, statement.where(c.issue_date.is_(None)))
     return _first(session, statement.where(c.issue_date.between(date(year, 1, 1), date(year, 12, 31))))
+
+
+def numbers_of_buyers(session: Session, division: Division, *, since: date) -> dict[CustomerId, InvoicedNumber]:
+    """By customer, the KvK number in the newest e-invoice dated on or after `since` that has one.
+
+    Only e-invoices that came from elsewhere: what we rendered ourselves says what the card said.
+    """
+    c = INVOICES.c
+    statement = select(c.customer_id, c.buyer_kvk, c.number, c.issue_date).where(
+        c.division == division,
+        c.customer_id.is_not(None),
+        c.buyer_kvk.is_not(None),
+        c.xml.in_(("attached", "received")),
+        c.state.not_in((InvoiceState.DUPLICATE.value, InvoiceState.INVALID.value)),
+        c.issue_date >= since,
+    )
+    rows = session.connection().execute(statement.order_by(c.issue_date, c.id))
+    return {
+        CustomerId(customer): InvoicedNumber(kvk=KvkNumber(kvk), invoice=number, date=day)
+        for customer, kvk, number, day in rows  # the newest comes last
+    }
 
 
 def set_state(

@@ -3,13 +3,13 @@
 The writing, and looking up what became of it, is left to the use cases.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, func, or_, select, update
 from sqlmodel import Session
 
 from connector.customer import ContactId, CustomerId, Division
@@ -30,6 +30,8 @@ class RunKind(StrEnum):
 
     APPLY = "apply"
     UNDO = "undo"
+    SEND = "send"
+    """Not of the cards but of invoices: printing cannot be undone."""
 
 
 class StepState(StrEnum):
@@ -176,10 +178,18 @@ def steps(session: Session, run_id: RunId) -> tuple[SetupStep, ...]:
     return _steps(session, select(*STEP_COLUMNS).where(STEPS.c.run_id == run_id))
 
 
-def open_steps(session: Session, division: int) -> tuple[SetupStep, ...]:
-    """Steps of any run that were intended and of which nothing more is known."""
+def open_steps(
+    session: Session, division: int, kinds: Collection[RunKind] = (RunKind.APPLY, RunKind.UNDO)
+) -> tuple[SetupStep, ...]:
+    """Steps of runs of these kinds that were intended and of which nothing more is known."""
     s = STEPS.c
-    return _steps(session, select(*STEP_COLUMNS).where(s.division == division, s.state == StepState.INTENDED.value))
+    statement = (
+        select(*STEP_COLUMNS)
+        .join(RUNS, RUNS.c.id == s.run_id)
+        .where(s.division == division, s.state == StepState.INTENDED.value)
+        .where(RUNS.c.kind.in_([kind.value for kind in kinds]))
+    )
+    return _steps(session, statement)
 
 
 def mark_undone(session: Session, step_id: StepId, *, by: RunId) -> None:
@@ -243,6 +253,7 @@ def set_up_since(session: Session, division: int) -> dict[CustomerId, datetime]:
         .join(RUNS, RUNS.c.id == s.run_id)
         .where(s.division == division, RUNS.c.kind == RunKind.APPLY.value, s.action.in_(SET_UP_ACTIONS))
         .where(s.state == StepState.DONE.value, s.undone_by.is_(None))
+        .where(or_(s.action != "update_contact", s.contact_id.is_not(None)))  # else only who is the main contact
         .group_by(s.customer_id)
     )
     return {CustomerId(customer): at for customer, at in session.connection().execute(statement)}

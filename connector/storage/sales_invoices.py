@@ -91,6 +91,14 @@ def get(session: Session, division: int, invoice_id: str) -> SalesInvoice | None
     return None if row is None else SalesInvoice(**row._asdict())
 
 
+def open_ones(session: Session, division: int) -> tuple[SalesInvoice, ...]:
+    """Invoices that wait to be printed (Status 20), the oldest first."""
+    c = HEADERS.c
+    statement = select(*HEADER_COLUMNS).where(c.division == division, c.status == OPEN)
+    rows = session.connection().execute(statement.order_by(c.invoice_date, c.number, c.id))
+    return tuple(SalesInvoice(**row._asdict()) for row in rows)
+
+
 def rows_of(session: Session, division: int, invoice_id: str) -> tuple[SalesRow, ...]:
     """All rows of one invoice, by line number."""
     statement = select(*ROW_COLUMNS).where(ROWS.c.division == division, ROWS.c.invoice_id == invoice_id)
@@ -114,7 +122,7 @@ def modified_of(session: Session, division: int, ids: Collection[str]) -> dict[s
 def forget_old_lines(session: Session, division: int, *, since: int) -> int:
     """Forget the lines that a changed invoice has no more; returns how many.
 
-    A change of an invoice gives its header and all its lines new row versions (exact-online-api.md 4.9 [docs]). So once
+    A change of an invoice gives its header and all its lines new row versions [assumed]. So once
     everything after `since` was read, the older lines of an invoice with a newer header are gone. Where only the header
     is newer they stay: an invoice without any line is likelier a reading that we do not understand.
     """
@@ -151,6 +159,21 @@ def to_take(session: Session, division: int, limit: int) -> tuple[SalesInvoice, 
         .limit(limit)
     )
     return tuple(SalesInvoice(**row._asdict()) for row in session.connection().execute(statement))
+
+
+def finished_numbers(
+    session: Session, division: int, customer: str, *, among: Collection[int], types: Collection[int]
+) -> frozenset[int]:
+    """Which of some numbers are those of finished invoices of these types that go to a customer."""
+    c = HEADERS.c
+    statement = select(c.number).where(
+        c.division == division,
+        c.status == FINISHED,
+        func.coalesce(c.invoice_to, c.ordered_by) == customer,
+        c.number.in_(sorted(among)),
+        c.type.in_(sorted(types)),
+    )
+    return frozenset(session.connection().execute(statement).scalars())
 
 
 def mark_taken(session: Session, division: int, invoice_id: str, *, now: datetime) -> bool:

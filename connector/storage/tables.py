@@ -146,6 +146,7 @@ def save_newest(
     connection = session.connection()
     result = connection.execute(update_changed, list(rows), execution_options={"preserve_rowcount": True})
     c = table.c
+    # a row that says the same has not changed, yet it was seen: else a whole reading would take it for gone
     stamp = update(table).where(
         c.division == bindparam("of"), c.id == bindparam("key"), c.timestamp < bindparam("seen")
     )
@@ -628,3 +629,23 @@ class LearnedRow(Row, table=True):
     division: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
     name: str = Field(primary_key=True)
     value: Any = Field(sa_type=JSON_TYPE)
+
+
+class RegisterAnswerRow(Row, table=True):
+    """What the KVK register answered to a question; public data, of no division."""
+
+    __tablename__ = "register_answer"
+
+    question: str = Field(primary_key=True)
+    asked_at: datetime = Field(index=True)
+    found: list[dict[str, Any]] = Field(sa_type=JSON_TYPE)
+
+
+class KvkReportRow(Row, table=True):
+    """What a KvK report said of every customer, so that a later one can say what changed."""
+
+    __tablename__ = "kvk_report"
+
+    division: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    day: date = Field(primary_key=True)
+    findings: dict[str, list[str]] = Field(sa_type=JSON_TYPE)

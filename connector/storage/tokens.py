@@ -194,16 +194,17 @@ def postpone(
     )
 
 
-def mark_lost(session: Session, connection_id: ConnectionId, cause: str, *, now: datetime) -> None:
-    """Say that only a new consent helps; `cause` is a fixed word. The old pair is kept as evidence."""
-    statement = update(CONNECTIONS).where(CONNECTIONS.c.id == connection_id)
-    session.connection().execute(
-        statement.values(
-            cause=cause,
-            **NOTHING_UNDER_WAY,
-            **state_values(ConnectionState.NEEDS_PERSON, now),
-        )
-    )
+def mark_lost(
+    session: Session, connection_id: ConnectionId, cause: str, *, version: int, owner: str, now: datetime
+) -> bool:
+    """Say that only a new consent helps; `cause` is a fixed word. The old pair is kept as evidence.
+
+    False, and nothing is changed: the lease is no longer ours, or somebody connected again meanwhile.
+    """
+    c = CONNECTIONS.c
+    ours = update(CONNECTIONS).where(c.id == connection_id, c.version == version, c.lease_by == owner)
+    values = {"cause": cause, **NOTHING_UNDER_WAY, **state_values(ConnectionState.NEEDS_PERSON, now)}
+    return session.connection().execute(ours.values(values)).rowcount == 1
 
 
 def _context(connection_id: ConnectionId) -> str:

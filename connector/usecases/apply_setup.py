@@ -14,7 +14,20 @@ import structlog
 from sqlmodel import Session
 
 from connector.customer import Contact, ContactId, Customer, CustomerId, Division
-from connector.customers.setup import PEPPOL, POSTBOX, WRITES_PER_CHECK, Action, Change, Plan, Skip, SkipReason
+from connector.customers.setup import (
+    FIELD_OF,
+    MAIN_CONTACT,
+    PEPPOL,
+    POSTBOX,
+    WRITES_PER_CHECK,
+    Action,
+    Change,
+    Plan,
+    Skip,
+    SkipReason,
+    holds,
+    is_same,
+)
 from connector.errors import AnswerLost, ConnectorError, NeedsPerson, Permanent, Transient
 from connector.exact import mapping, protocol, records
 from connector.exact.client import ExactClient
@@ -32,18 +45,8 @@ CONTACTS = "crm/Contacts"
 CONTACT_ACTIONS = frozenset({Action.CREATE_CONTACT, Action.UPDATE_CONTACT})
 DELETE_CONTACT = "delete_contact"
 """The action of a journal step that takes back a `create_contact`."""
-NO_MAIN_CONTACT: Mapping[str, Any] = {"MainContact": None}
+NO_MAIN_CONTACT: Mapping[str, Any] = {MAIN_CONTACT: None}
 """`before` of a `create_contact` on a card that had none: Exact makes the first contact the main one [live, one]."""
-
-FIELD_OF = {
-    "InvoicingMethod": "invoicing_method",
-    "InvoiceAttachmentType": "attachment_type",
-    "ChamberOfCommerce": "kvk",
-    "Email": "email",
-    "FirstName": "first_name",
-    "LastName": "last_name",
-}
-"""Exact's field names as used in plans and journal, and ours."""
 
 Progress = Callable[[int, int], None]
 """Told how many changes are done, of how many."""
@@ -192,21 +195,6 @@ def _holds_account(row: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     return holds(customer, wanted)
 
 
-def holds(card: Customer | Contact, wanted: Mapping[str, Any]) -> bool:
-    """Whether a card holds these values, named as Exact names them; of `MainContact` only what we know of it."""
-    for name, value in wanted.items():
-        if name in FIELD_OF and not _same(getattr(card, FIELD_OF[name]), value):
-            return False
-    return True
-
-
-def _same(ours: object, theirs: object) -> bool:
-    """An address counts without its case; an empty number and 0 both mean: nothing chosen."""
-    if isinstance(ours, str) and isinstance(theirs, str):
-        return ours.strip().casefold() == theirs.strip().casefold()
-    return (ours or 0) == (theirs or 0)
-
-
 def _was_turned(change: Change, card: Customer) -> bool:
     """Whether the card was blocked, or set to be invoiced in another way, since the plan looked at it."""
     if change.action is Action.SET_KVK:
@@ -215,9 +203,14 @@ def _was_turned(change: Change, card: Customer) -> bool:
         return True
     planned = change.customer
     if planned.status:  # a plan from a file knows no more of its customers than code and name
-        return not _same(card.invoicing_method, planned.invoicing_method)
+        return not is_same(card.invoicing_method, planned.invoicing_method)
     left_out = change.action is Action.SET_INVOICING and "InvoicingMethod" not in (change.before or {})
     return left_out and card.invoicing_method in (PEPPOL, POSTBOX)
+
+
+def _contact_written(change: Change) -> ContactId | None:
+    """The contact whose record a change writes; which contact is the main one stands on the account's."""
+    return None if MAIN_CONTACT in change.after else change.contact
 
 
 class _Run:
@@ -283,9 +276,10 @@ class _Run:
         if _was_turned(change, card):
             return False
         if change.action is Action.CREATE_CONTACT:
-            return not any(_same(contact.email, change.after["Email"]) for contact in contacts)
-        if change.contact is not None:
-            found = next((contact for contact in contacts if contact.id == change.contact), None)
+            return not any(is_same(contact.email, change.after["Email"]) for contact in contacts)
+        target = _contact_written(change)
+        if target is not None:
+            found = next((contact for contact in contacts if contact.id == target), None)
             return found is not None and holds(found, change.before or {})
         return holds(card, change.before or {})
 
@@ -307,7 +301,7 @@ class _Run:
                 customer_code=card.code,
                 customer_name=card.name,
                 action=change.action.value,
-                contact_id=change.contact,
+                contact_id=_contact_written(change),
                 before=dict(before) if before is not None else None,
                 after=dict(change.after),
                 now=self.clock(),
@@ -351,11 +345,12 @@ class _Run:
             if change.action is Action.CREATE_CONTACT:
                 made = self.client.post(CONTACTS, {"Account": card.id, **body}).get("ID")
                 return ContactId(str(made)) if made else self.look_up(change, card)
-            if change.contact is not None:
-                self.client.put(CONTACTS, change.contact, body)
+            contact = _contact_written(change)
+            if contact is not None:
+                self.client.put(CONTACTS, contact, body)
             else:
                 self.client.put(ACCOUNTS, card.id, body)
-            return change.contact
+            return contact
         except AnswerLost:
             return self.look_up(change, card)
 
@@ -370,19 +365,20 @@ class _Run:
             if found is None:
                 raise AnswerLost("Exact did not answer, and the contact is not there", hint="run the command again")
             return found
-        path, key = (CONTACTS, change.contact) if change.contact is not None else (ACCOUNTS, card.id)
-        entity = records.Contact if change.contact is not None else records.Account
+        contact = _contact_written(change)
+        path, key = (CONTACTS, contact) if contact is not None else (ACCOUNTS, card.id)
+        entity = records.Contact if contact is not None else records.Account
         row = self.client.get_one(path, key, select=entity.FIELDS)
-        check = _holds_contact if change.contact is not None else _holds_account
+        check = _holds_contact if contact is not None else _holds_account
         if row is None or not check(row, change.after):
             raise AnswerLost("Exact did not answer, and the change is not there", hint="run the command again")
-        return change.contact
+        return contact
 
     def lacks_contact(self, change: Change, contacts: tuple[Contact, ...]) -> bool:
         """Whether a customer would be turned to e-mail without a contact at the upload address to mail to."""
         if change.action is not Action.SET_INVOICING or change.customer.id not in self.without_contact:
             return False
-        return not any(_same(contact.email, self.upload_address) for contact in contacts)
+        return not any(is_same(contact.email, self.upload_address) for contact in contacts)
 
     def leave_invoicing(self, change: Change) -> None:
         """Leave the invoicing method alone: by e-mail, the invoices would now go to somebody else."""

@@ -75,6 +75,8 @@ def check_paths(paths: Sequence[Path], *, rules: str | None = None) -> list[Chec
         if found and len(arrival.paths) > 1:
             named = {each.file for each in found}
             checked += [_no_invoice(str(path), "") for path in arrival.paths if str(path) not in named]
+        if found and arrival.trouble:
+            checked.append(_no_invoice(str(arrival.paths[0]), "; ".join(arrival.trouble), rule="NOT-READ"))
     return checked
 
 

@@ -124,7 +124,7 @@ def _loose_and_packed(paths: Sequence[Path]) -> Iterator[Arrival]:
             yield Arrival(paths=(path,), origin=Origin.FILE, files=(), trouble=(content,))
             continue
         unpacked = unpack(path.name, content)
-        if len(unpacked.files) == 1 and unpacked.files[0].content == content:
+        if len(unpacked.files) == 1 and unpacked.files[0].content == content and not unpacked.trouble:
             loose.append((path, unpacked.files[0]))
             continue
         yield Arrival(
@@ -160,8 +160,14 @@ def _receive(
 ) -> list[FileOutcome]:
     """Store one arrival with its invoices, in one transaction; nothing is stored of what holds none."""
     read = [(package, _read(package)) for package in pair(arrival.files)]
-    found = [(package, reading) for package, reading in read if reading is not None]
-    names = [FileOutcome(file=str(path), trouble="; ".join(arrival.trouble)) for path in arrival.paths]
+    found = [(package, reading) for package, reading in read if isinstance(reading, Reading | InvoiceUnreadable)]
+    others = [
+        f"{package.xml.name}: {reading.message}"
+        for package, reading in read
+        if package.xml is not None and isinstance(reading, NotAnInvoice)
+    ]
+    trouble = "; ".join((*arrival.trouble, *others))
+    names = [FileOutcome(file=str(path), trouble=trouble) for path in arrival.paths]
     if not found:
         return names
     now = clock()
@@ -183,15 +189,13 @@ def _receive(
     return names
 
 
-def _read(package: Package) -> Reading | InvoiceUnreadable | None:
-    """Read a package's XML; None when it is no invoice at all."""
+def _read(package: Package) -> Reading | InvoiceUnreadable | NotAnInvoice | None:
+    """Read a package's XML; None when it has none."""
     if package.xml is None:
         return None
     try:
         return read_invoice(package.xml.content)
-    except NotAnInvoice:
-        return None
-    except InvoiceUnreadable as error:
+    except (NotAnInvoice, InvoiceUnreadable) as error:
         return error
 
 

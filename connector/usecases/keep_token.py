@@ -18,7 +18,7 @@ import structlog
 from sqlmodel import Session
 
 from connector import texts
-from connector.errors import AuthorizationLost, ConnectorError, ExactUnavailable, Superseded
+from connector.errors import AuthorizationLost, ConnectorError, ExactUnavailable, LossCause, Superseded
 from connector.exact import protocol
 from connector.exact.oauth import ExactOAuth
 from connector.storage import connections, tokens
@@ -37,11 +37,14 @@ STORE_WITHIN = timedelta(hours=1)
 POLL_SECONDS = 0.25
 RENEW_AFTER = timedelta(days=7)
 """A connection without use is renewed so often. Source: exact-online-api.md 1.6 [clients]."""
-LOST_IN_FLIGHT = "lost_in_flight"
-RESTORED = "restored"
-INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+INTERRUPTS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
+)
+"""Everything that asks a process to end and lets it: a closed terminal sends SIGHUP."""
 PAUSES = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 """Between renewals that bring nothing, the last one from then on. Source: exact-online-api.md 1.6 [one: Chef]."""
+LONGEST_FOR_A_PERSON = timedelta(hours=1)
+"""When somebody has to put a setting right, and then waits for it to work."""
 SHORT_PAUSE = timedelta(minutes=1)
 """When the token service is not to blame: it was not reached, or it says that the token we hold is good."""
 
@@ -53,6 +56,7 @@ class Trouble(StrEnum):
     UNREACHABLE = "unreachable"
     NO_ANSWER = "no_answer"
     """Also one that says nothing of the tokens: a fault of a gateway, an empty body."""
+    CLIENT_REFUSED = "client_refused"
     REFUSED = "refused"
 
 
@@ -96,8 +100,10 @@ class TokenKeeper:
         deadline = self._clock() + LEASE
         while True:
             stored = self._read()
-            if stored.pair is None or stored.state is not ConnectionState.ACTIVE:
-                raise _lost(stored.cause or "no_tokens")
+            assert stored.pair is not None  # a connection is made with its first pair, and keeps the last one
+            if stored.state is not ConnectionState.ACTIVE:
+                assert stored.cause is not None
+                raise _lost(stored.cause)
             self._fence(stored.fence, stored.version)
             age = protocol.refresh_due(stored.pair.issued_at, stored.pair.expires_in, self._clock())
             usable = stored.pair.access_token != rejected
@@ -139,7 +145,7 @@ class TokenKeeper:
         """Exchange the refresh token; the caller holds the lease. None: what is stored has changed, read it."""
         assert stored.pair is not None
         if self._fences.read(stored.fence) > stored.version:
-            self._lose(RESTORED, stored, owner)
+            self._lose(LossCause.RESTORED, stored, owner)
             return None
         answer = self._oauth.refresh(stored.pair.refresh_token)
         if isinstance(answer, protocol.Granted):
@@ -221,15 +227,16 @@ class TokenKeeper:
 
     def _lose(self, cause: str, stored: tokens.StoredTokens, owner: str) -> None:
         """Say that only a new consent helps; nothing happens when what is dead is no longer what is stored."""
-        found: list[tokens.StoredTokens] = []
+        done: list[bool] = []
 
         def write(session: Session) -> None:
-            found.append(tokens.read(session, self._vault, self._connection))
-            if (found[-1].version, found[-1].lease_by) == (stored.version, owner):
-                tokens.mark_lost(session, self._connection, cause, now=self._clock())
+            version = stored.version
+            done.append(
+                tokens.mark_lost(session, self._connection, cause, version=version, owner=owner, now=self._clock())
+            )
 
         self._commit(write)
-        if (found[-1].version, found[-1].lease_by) == (stored.version, owner):
+        if done[-1]:
             log.error("token.lost", connection=self._connection, cause=cause)
             raise _lost(cause)
 
@@ -254,7 +261,10 @@ class TokenKeeper:
                 told = True
                 if self._clock() >= deadline:
                     raise
-            self._sleep(POLL_SECONDS)
+            try:
+                self._sleep(POLL_SECONDS)
+            except ConnectorError:  # asked to stop: not before the pair is stored
+                time.sleep(POLL_SECONDS)
 
 
 def renew_idle(
@@ -301,6 +311,8 @@ def what_follows(
         return Trouble.UNREACHABLE, SHORT_PAUSE
     if isinstance(answer, protocol.StillValid):
         return Trouble.TOO_EARLY, (SHORT_PAUSE, *PAUSES)[min(failed_renewals, len(PAUSES))]
+    if isinstance(answer, protocol.Later) and answer.reason == protocol.CLIENT_REFUSED:
+        return Trouble.CLIENT_REFUSED, min(PAUSES[min(failed_renewals, len(PAUSES) - 1)], LONGEST_FOR_A_PERSON)
     pause = PAUSES[min(failed_renewals, len(PAUSES) - 1)]
     lost = isinstance(answer, protocol.Later) and answer.lost
     return Trouble.NO_ANSWER if lost else Trouble.REFUSED, pause
@@ -315,21 +327,20 @@ def _paused_until(stored: tokens.StoredTokens, now: datetime) -> datetime | None
 
 def _cause(answer: protocol.Dead, stored: tokens.StoredTokens) -> str:
     """The cause of a loss. An old token after a renewal that nobody saw the answer to: that was the answer."""
-    if answer.cause == "old_refresh_token" and stored.renewal_begun_at is not None:
-        return LOST_IN_FLIGHT
+    if answer.cause == LossCause.OLD_REFRESH_TOKEN and stored.renewal_begun_at is not None:
+        return LossCause.LOST_IN_FLIGHT
     return answer.cause
 
 
 def _lost(cause: str) -> AuthorizationLost:
-    remedy = texts.cause_text(cause, "en").remedy
-    hint = f"{remedy}; divisions, cursors and history stay"
+    hint = texts.loss_remedy(cause, "en")
     return AuthorizationLost(f"the connection with Exact is lost ({cause})", cause=cause, hint=hint)
 
 
 def _not_now(trouble: str, retry_at: datetime) -> NoTokenNow:
     return NoTokenNow(
         f"Exact gives no new access token at the moment ({trouble})",
-        hint=f"nothing is lost; the next attempt is at {retry_at:%Y-%m-%d %H:%M} UTC",
+        hint="Nothing is lost.",
         retry_at=retry_at,
     )
 

@@ -7,9 +7,11 @@ from datetime import date, datetime
 from connector.customer import Customer, Division
 from connector.customers import audit as kvk_audit
 from connector.customers import setup
+from connector.customers.drift import Applied, Drift, find_drift
 from connector.errors import NothingFound
-from connector.storage import customers, divisions, sales_invoices
+from connector.storage import customers, divisions, journal, sales_invoices
 from connector.storage.database import Database
+from connector.usecases.look_up_kvk import valid_evidence
 
 LOOK_AT_THE_CARD = "codes are those on the customer's card; run `connector sync` when the card is new"
 
@@ -93,7 +95,8 @@ def setup_status(
         finished, still_open = sales_invoices.count_finished_and_open(
             session, division, since=start_date or pinned.start_date
         )
-    report = kvk_audit.audit(everybody, (), own_kvk=pinned.kvk, today=today)
+        evidence = valid_evidence(session, today)
+    report = kvk_audit.audit(everybody, (), own_kvk=pinned.kvk, today=today, register=evidence)
     summary = report.summary
     return setup.count_steps(
         everybody,
@@ -105,3 +108,14 @@ def setup_status(
         finished=finished,
         open_invoices=still_open,
     )
+
+
+def setup_drift(database: Database, division: Division, wanted: setup.Wanted, *, today: date) -> tuple[Drift, ...]:
+    """Say what was changed in Exact, as last synced, of all that the set-up wrote and did not take back."""
+    with database.reading() as session:
+        everybody = customers.all_customers(session, division)
+        contacts = customers.all_contacts(session, division)
+        steps = journal.undoable_steps(session, division)
+    plan = setup.plan(everybody, contacts, wanted, division=division, today=today)
+    applied = [Applied(customer=step.customer_id, contact=step.contact_id, after=step.after) for step in steps]
+    return find_drift(applied, everybody, contacts, plan)

@@ -16,13 +16,12 @@ from connector.customer import Division
 from connector.errors import ConnectorError, ExactDoubtful, ExactRejected, ExactUnexpected, RightsMissing
 from connector.exact import protocol, records
 from connector.exact.client import ExactClient
-from connector.exact.protocol import Row, parse_instant
+from connector.exact.protocol import Row, parse_instant, refuses_endpoint
 from connector.exact.records import Endpoint, SalesInvoiceRow, Stream
 from connector.storage import cursors, documents, sales_invoices
 from connector.storage.cursors import Cursor
 from connector.storage.database import Database
 from connector.storage.tables import count_unseen, is_stored, newest
-from connector.texts import REFUSAL_REASONS
 from connector.usecases.ownership import Lease
 from connector.usecases.store_rows import TABLES, RowStore, timestamp_of
 from connector.usecases.sync_report import SyncReport
@@ -36,7 +35,7 @@ FEW = 10
 KEPT_FOR = timedelta(hours=6)
 """How long after a doubtful reading the whole stream is read again; one that read nothing at all is at once."""
 ASKED_TOGETHER = 30
-"""Keys in one filter: 72 characters each, with a limit of 6,000 for the whole address (exact-online-api.md 2.1)."""
+"""Keys in one filter: 72 characters each; a whole address may have 6,000 (exact-online-api.md 2.1 [one])."""
 
 Progress = Callable[[str, int], None]
 """Told what is being read and how many rows of it are in so far."""
@@ -93,7 +92,7 @@ class StreamReader:
             try:
                 self._read_sync(stream, cursor)
             except (RightsMissing, ExactRejected) as error:
-                if not is_refusal(error):
+                if not refuses_endpoint(error):
                     raise
                 self._read_plain(stream, self._cursor(stream), error)
         self._report(stream)
@@ -195,15 +194,11 @@ class StreamReader:
             else:
                 self._read_modified(stream, stream.plain, cursor, refusal)
         except (RightsMissing, ExactRejected) as error:
-            if stream.plain is None or not is_refusal(error):
+            if stream.plain is None or not refuses_endpoint(error):
                 raise
-            scope = protocol.scope_of(stream.plain.path)
-            raise RightsMissing(
-                f"Exact gives {stream.name} neither at {stream.path} nor at {stream.plain.path}: {error.message}",
-                reason=error.reason if isinstance(error, RightsMissing) else "",
-                hint=f"Give the user of this connection the right to read {stream.name} in Exact, and the app "
-                f"registration the scope '{scope}'; then connect again.",
-            ) from error
+            reason = error.reason if isinstance(error, RightsMissing) else ""
+            message = f"Exact gives {stream.name} neither at {stream.path} nor at {stream.plain.path}: {error.message}"
+            raise protocol.rights_missing(message, reason, stream.plain.path) from error
 
     def _remember(self, stream: Stream, refusal: ConnectorError | None) -> None:
         with self.database.transaction() as session:
@@ -279,8 +274,9 @@ class StreamReader:
             with self.database.transaction() as session:
                 self._note_refusal(session, stream, refusal)
                 refusal = None
-                self.rows.store(session, stream, [{**row, "Timestamp": version} for row in rows])
-                documents.mark_listed(session, self.division, some, now=now)
+                unread_at = self.rows.store(session, stream, [{**row, "Timestamp": version} for row in rows])
+                if unread_at is None:
+                    documents.mark_listed(session, self.division, some, now=now)
                 if not some:
                     cursors.end_comparison(session, self.division, stream.path, kept=0, now=now)
                 cursors.move(session, self.division, stream.path, timestamp=version, caught_up=not some, now=now)
@@ -297,34 +293,23 @@ class StreamReader:
     def _report(self, stream: Stream) -> None:
         cursor, report = self._cursor(stream), self.report
         if cursor.refused_at is not None:
-            log.info("sync.slow", division=self.division, stream=stream.path)
             instead = "read by date of change" if stream.plain else "compared as a whole once a week"
             report.notes.append(
                 f"{stream.name}: Exact refuses {stream.path}, so they are {instead}; asked again once a day"
             )
         if cursor.kept:
-            log.warning("sync.kept", division=self.division, stream=stream.path, rows=cursor.kept)
             report.troubles.append(
                 ExactDoubtful(
                     f"{stream.name}: Exact no longer shows {cursor.kept} rows that were there before; all are kept",
                     hint="They are read again by themselves. If they are gone for good: connector sync --accept-fewer",
                 )
             )
-        for trouble in self.rows.unread(stream):
-            log.warning("sync.unreadable", division=self.division, message=trouble.message)
-            report.troubles.append(trouble)
+        report.troubles += self.rows.unread(stream)
 
 
 def restart(session: Session, division: Division, stream: Stream, *, now: datetime) -> None:
     """Let a stream begin at the start: see `cursors.restart`."""
     cursors.restart(session, division, stream.path, TABLES[stream.path], now=now)
-
-
-def is_refusal(error: ConnectorError) -> bool:
-    """Whether Exact refuses an endpoint, and not the user, the licence or the division as a whole."""
-    if isinstance(error, RightsMissing):
-        return error.reason.split(":")[0].strip() not in REFUSAL_REASONS
-    return isinstance(error, ExactRejected) and error.status == 404
 
 
 def _modified(row: Row) -> datetime | None:

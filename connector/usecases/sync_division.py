@@ -24,10 +24,11 @@ from connector.errors import (
 )
 from connector.exact import protocol, records
 from connector.exact.client import ExactClient
+from connector.exact.protocol import refuses_endpoint
 from connector.storage import cursors, customers, divisions, documents, files, reference, sales_invoices
 from connector.storage.database import Database
 from connector.usecases.ownership import Lease
-from connector.usecases.read_stream import Progress, StreamReader, is_refusal, restart
+from connector.usecases.read_stream import Progress, StreamReader, restart
 from connector.usecases.sync_report import SyncReport
 
 log = structlog.get_logger()
@@ -79,6 +80,8 @@ def sync_division(
     except ConnectorError as error:
         report.error = error
         log.warning("sync.failed", division=division, error=type(error).__name__)
+    for trouble in report.troubles:
+        log.warning("sync.trouble", division=division, message=trouble.message)
     report.api_calls = client.calls - calls_before
     _count_totals(database, division, report)
     log.info("sync.done", division=division, api_calls=report.api_calls, complete=report.error is None)
@@ -182,7 +185,7 @@ class _Sync:
             try:
                 reader.read(stream)
             except (ExactRateLimited, ExactRejected, RightsMissing) as error:
-                if isinstance(error, RightsMissing) and not is_refusal(error):
+                if isinstance(error, RightsMissing) and not refuses_endpoint(error):
                     raise  # the user, the licence or the division: the other streams are refused, too
                 log.warning("sync.held_up", division=self.division, stream=stream.path, error=type(error).__name__)
                 held_up = held_up or error

@@ -244,8 +244,20 @@ def _positive(amount: Decimal | None) -> Decimal | None:
 
 def _buyer(session: Session, division: PinnedDivision, header: sales_invoices.SalesInvoice) -> Customer | None:
     """The account that the invoice goes to."""
-    account = header.invoice_to or header.ordered_by
+    return _customer(session, division, header.invoice_to or header.ordered_by)
+
+
+def _customer(session: Session, division: PinnedDivision, account: str | None) -> Customer | None:
     return customers.get(session, division.code, CustomerId(account)) if account else None
+
+
+def _corrected_invoice(session: Session, division: PinnedDivision, header: SalesInvoiceRow, buyer: Customer) -> str:
+    """The number of the invoice that a credit note corrects: the only one of the customer's that its texts name."""
+    named = mapping.named_invoices(header) if header.type in mapping.CREDIT_TYPES else frozenset()
+    if not named:
+        return ""
+    found = sales_invoices.finished_numbers(session, division.code, buyer.id, among=named, types=mapping.INVOICE_TYPES)
+    return str(next(iter(found))) if len(found) == 1 else ""
 
 
 def gather(
@@ -270,13 +282,14 @@ def gather(
         stored = sales_invoices.rows_of(session, division.code, header.id)
         buyer = _buyer(session, division, header)
     pdf = _invoice_pdf(raw, str(header.number))
-    xml = next((file for file in raw if is_xml(file) and _is_invoice(file.content, str(header.number))), None)
-    extras = tuple(file for file in raw if file not in (pdf, xml))
+    own = next((file for file in raw if is_xml(file) and _is_invoice(file.content, str(header.number))), None)
+    extras = tuple(file for file in raw if file not in (pdf, own))
     found = Gathered(pdf=pdf.content if pdf else None, extras=extras)
-    if xml is not None:
-        return replace(found, xml=xml.content, xml_source="attached")
+    if own is not None:
+        return replace(found, xml=own.content, xml_source="attached")
     try:
-        return replace(found, xml=_render(division, _read(stored), vat_codes, buyer), xml_source="rendered")
+        xml = _render(database, division, _read(stored), vat_codes, buyer)
+        return replace(found, xml=xml, xml_source="rendered")
     except CannotRender as error:
         return replace(found, reason=error.reason, detail=error.in_words(language))
 
@@ -319,6 +332,7 @@ def _read(stored: Sequence[sales_invoices.SalesRow]) -> list[SalesInvoiceRow]:
 
 
 def _render(
+    database: Database,
     division: PinnedDivision,
     rows: list[SalesInvoiceRow],
     vat_codes: Mapping[str, VatCode],
@@ -349,7 +363,17 @@ def _render(
         phone=division.phone,
         currency=division.currency,
     )
+    with database.reading() as session:
+        deliver_to = _customer(session, division, header.deliver_to)
+        corrected = _corrected_invoice(session, division, header, buyer)
     invoice = mapping.to_invoice(
-        header, rows, vat_codes=vat_codes, seller=seller, seller_iban=division.bank_iban, buyer=buyer
+        header,
+        rows,
+        vat_codes=vat_codes,
+        seller=seller,
+        seller_iban=division.bank_iban,
+        buyer=buyer,
+        deliver_to=deliver_to,
+        preceding_invoice=corrected,
     )
     return render_ubl(invoice)

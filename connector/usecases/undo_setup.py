@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 
 from connector.customer import ContactId, Customer, CustomerId, Division
-from connector.customers.setup import Action, Skip, SkipReason
+from connector.customers.setup import Action, Skip, SkipReason, holds
 from connector.errors import AnswerLost, NeedsPerson, NothingFound, Permanent, Transient
 from connector.exact import records
 from connector.exact.client import ExactClient
@@ -20,7 +20,6 @@ from connector.usecases.apply_setup import (
     DELETE_CONTACT,
     Progress,
     SetupReport,
-    holds,
     settle_intentions,
 )
 from connector.usecases.ownership import Lease

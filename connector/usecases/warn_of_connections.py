@@ -60,22 +60,28 @@ def warn_of_connections(database: Database, handling: Handling, *, now: datetime
 def _notices(
     connection: Connection, theirs: list[PinnedDivision], handling: Handling, now: datetime
 ) -> Iterator[_Notice]:
-    """What is to be told of one connection, to everybody who hears of one of its divisions."""
-    names = [f"{division.code} {division.name}" for division in theirs]
+    """What is to be told of one connection: to each address of the divisions that it hears of, and of no others.
+
+    Expiry is told only when a renewal was tried and brought nothing: one that nobody tried yet is tried first.
+    """
     left = connections.days_left(connection, now)
-    near = [days for days in WARN_DAYS if left <= days]
-    if connection.state is ConnectionState.NEEDS_PERSON:
-        kind = "lost"
-        subject, text = texts.lost_mail(
-            language=handling.language, cause=connection.cause or "no_tokens", divisions=names
-        )
-    elif near and connection.refresh_issued_at is not None:
-        kind = f"expires in {min(near)}"
-        subject, text = texts.expiring_mail(
-            language=handling.language, days_left=left, divisions=names, trouble=connection.trouble
-        )
-    else:
+    near = [days for days in WARN_DAYS if 0 < left <= days]
+    lost = connection.state is ConnectionState.NEEDS_PERSON
+    if not lost and not (near and connection.trouble is not None):
         return
-    incident = f"connection {connection.fence} {connection.version} {kind}"
-    for address in dict.fromkeys(each for division in theirs for each in handling.told(division)):
+    incident = f"connection {connection.fence} {connection.version} " + ("lost" if lost else f"expires in {min(near)}")
+    names: dict[str, list[str]] = {}
+    for division in theirs:
+        for address in handling.told(division):
+            names.setdefault(address, []).append(f"{division.code} {division.name}")
+    for address, told in names.items():
+        subject, text = _words(connection, told, left, lost=lost, language=handling.language)
         yield _Notice(incident=incident, address=address, subject=subject, text=text)
+
+
+def _words(connection: Connection, names: list[str], left: int, *, lost: bool, language: str) -> tuple[str, str]:
+    if lost:
+        assert connection.cause is not None
+        return texts.lost_mail(language=language, cause=connection.cause, divisions=names)
+    assert connection.trouble is not None
+    return texts.expiring_mail(language=language, days_left=left, divisions=names, trouble=connection.trouble)

@@ -1,6 +1,9 @@
 """What commands say, and before what."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -134,3 +137,23 @@ def test_long_errors_are_told_whole(capsys: pytest.CaptureFixture[str]) -> None:
     show_error(DeliveryDeferred("451 " + "x" * 300 + "\r\n\x1b[31mlater"), part="division 7")
 
     assert capsys.readouterr().err == "error: division 7: 451 " + "x" * 300 + " [31mlater\n"
+
+
+@pytest.mark.parametrize("format", ["xlsx", "pdf"])
+def test_binary_report_is_not_for_a_terminal(tmp_path: Path, format: str) -> None:
+    """A sheet or a PDF does not run over somebody's screen: the error says where it can go. A pipe may have it."""
+    terminal, screen = os.openpty()
+    words = [sys.executable, "-m", "connector", "audit", "kvk", "--format", format]
+    try:
+        ended = subprocess.run(words, cwd=tmp_path, stdout=screen, stderr=subprocess.PIPE, timeout=120, check=False)
+    finally:
+        os.close(screen)
+        os.close(terminal)
+    piped = subprocess.run(words, cwd=tmp_path, capture_output=True, timeout=120, check=False)
+
+    assert ended.returncode == 2
+    assert ended.stderr.decode().splitlines() == [
+        f"error: {format} is not for the screen",
+        f"hint: say where to: --output kvk.{format}",
+    ]
+    assert "not for the screen" not in piped.stderr.decode()

@@ -9,7 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.customer import Customer
-from connector.customers.audit import Audit, InvoiceFact, KvkFinding, audit
+from connector.customers.audit import (
+    FINE,
+    Audit,
+    Before,
+    FindingStatus,
+    InvoicedNumber,
+    InvoiceFact,
+    KvkFinding,
+    audit,
+    compare,
+)
+from connector.identifiers import KvkNumber
 
 from .cards import TODAY, make_customer
 
@@ -186,3 +197,139 @@ def test_counts_add_up(customers: list[Customer]) -> None:
 
     parts = summary.ok + summary.missing + summary.invalid + summary.not_applicable
     assert parts == summary.customers == sum(not customer.blocked for customer in customers)
+
+
+VAT, OTHER_VAT = "NL123456782B90", "NL001234567B01"
+
+
+def with_invoice(in_invoice: str, **fields: Any) -> KvkFinding:
+    """The finding on a customer whose newest e-invoice from elsewhere has this number."""
+    customer = make_customer("6", **fields)
+    invoiced = InvoicedNumber(kvk=KvkNumber(in_invoice), invoice="2026-12", date=date(2026, 10, 1))
+    return audit([customer], [], own_kvk=OWN, today=TODAY, in_invoices={customer.id: invoiced}).findings[0]
+
+
+def test_number_in_the_e_invoice_that_differs_is_a_doubt() -> None:
+    """The card's number stays good by its form; the detail says which e-invoice has which other number."""
+    finding = with_invoice("20147377", kvk="20147376")
+
+    assert (finding.status, finding.doubtful, finding.proposal) == ("ok", True, None)
+    assert finding.detail_en == "the e-invoice 2026-12 of 1 October 2026 has 20147377"
+    assert finding.detail_nl == "de e-factuur 2026-12 van 1 oktober 2026 heeft 20147377"
+
+
+@pytest.mark.parametrize(
+    ("kvk", "fields"),
+    [
+        ("20147376", {"kvk": "KvK 2014 7376"}),
+        ("20147376", {"kvk": "00000001808345756000"}),
+        ("20147376", {"kvk": "20147377", "country": "BE"}),
+        (OWN, {"kvk": "20147377"}),
+    ],
+)
+def test_number_in_the_e_invoice_that_says_nothing(kvk: str, fields: dict[str, Any]) -> None:
+    """The same number, a government known by its OIN, a foreign customer and our own number raise no doubt."""
+    finding = with_invoice(kvk, **fields)
+
+    assert (finding.doubtful, "e-invoice" in finding.detail_en) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("on_card", "in_invoice", "proposal"),
+    [
+        ("", "20147376", "20147376"),
+        ("n.v.t.", "20147376", "20147376"),
+        ("5807003", "05807003", "05807003"),
+        ("5807003", "20147376", None),
+        ("", OWN, None),
+    ],
+)
+def test_number_in_the_e_invoice_is_proposed(on_card: str, in_invoice: str, proposal: str | None) -> None:
+    """Where the card has none, that of the e-invoice is proposed, unless a repair of the card gives another."""
+    finding = with_invoice(in_invoice, kvk=on_card)
+
+    assert (finding.proposal, finding.doubtful) == (proposal, False)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "doubtful"),
+    [
+        ({"kvk": "20147376", "vat_number": VAT}, {"kvk": "20147377", "vat_number": "nl 1234.56.782.b90"}, True),
+        ({"kvk": "20147376", "vat_number": VAT}, {"kvk": "20147377", "vat_number": OTHER_VAT}, False),
+        ({"kvk": "20147376", "vat_number": VAT}, {"kvk": "", "vat_number": VAT}, False),
+        ({"kvk": "20147376", "vat_number": ""}, {"kvk": "20147377", "vat_number": ""}, False),
+        ({"kvk": "20147376", "vat_number": VAT}, {"kvk": "20147377", "vat_number": VAT, "country": "BE"}, False),
+    ],
+)
+def test_one_vat_number_with_two_kvk_numbers_is_a_doubt(
+    first: dict[str, Any], second: dict[str, Any], doubtful: bool
+) -> None:
+    """Two Dutch customers with one VAT number and different KvK numbers name each other, without the VAT number."""
+    findings = judge(make_customer("1", **first), make_customer("12", **second))
+
+    assert findings["1"].doubtful is doubtful
+    assert ("customer 12" in findings["1"].detail_en) is doubtful
+    assert "123456782" not in findings["1"].detail_en + findings["1"].detail_nl
+
+
+def test_vat_number_of_the_administration_itself_is_a_doubt() -> None:
+    """A customer cannot have the VAT number of who invoices it."""
+    customer = make_customer("1", kvk="20147376", vat_number=VAT)
+
+    made = audit([customer], [], own_kvk=OWN, own_vat="123456782B90", today=TODAY)
+
+    assert (made.findings[0].detail_en, made.findings[0].status) == (
+        "the VAT number is that of the administration itself",
+        "ok",
+    )
+    assert (made.summary.ok, made.summary.doubtful) == (1, 1)
+
+
+def before(status: str, kvk: str = "") -> Before:
+    return Before(status=FindingStatus(status), kvk=kvk)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "kvk", "change"),
+    [
+        (before("missing"), "", None),
+        (before("ok", "20147376"), "20147376", None),
+        (before("missing"), "20147376", "solved"),
+        (before("ok", "20147376"), "", "new"),
+        (before("missing"), "5807003", "changed"),
+        (before("malformed", "5807004"), "5807003", "changed"),
+        (before("ok", "20147377"), "20147376", "changed"),
+        (None, "", "new"),
+        (None, "20147376", "new"),
+    ],
+)
+def test_change_since_an_earlier_report(earlier: Before | None, kvk: str, change: str | None) -> None:
+    """What needs attention since is new, what no longer does solved, and any other difference changed."""
+    customer = make_customer("6", kvk=kvk)
+    made = audit([customer], [], own_kvk=OWN, today=TODAY)
+
+    compared = compare(made, {} if earlier is None else {customer.id: earlier})
+
+    assert [finding.change for finding in compared.findings] == ([change] if change else [])
+    assert [finding.before for finding in compared.findings] == ([earlier] if change else [])
+    assert compared.summary == made.summary
+
+
+@given(
+    st.lists(st.sampled_from(["", "20147376", "20147377", "5807003", "-"]), max_size=5),
+    st.lists(st.sampled_from(["", "20147376", "20147377", "5807003", "-"]), max_size=5),
+)
+def test_comparison_is_whole(then: list[str], now: list[str]) -> None:
+    """A customer is left out exactly when status and number are what they were; with itself a report has no changes."""
+    earlier, later = (
+        audit([make_customer(str(code), kvk=kvk) for code, kvk in enumerate(cards)], [], own_kvk=OWN, today=TODAY)
+        for cards in (then, now)
+    )
+    said = {f.customer.id: Before(status=f.status, kvk=f.kvk) for f in earlier.findings}
+
+    compared = compare(later, said)
+
+    differing = {f.customer.id for f in later.findings if said.get(f.customer.id) != Before(status=f.status, kvk=f.kvk)}
+    assert {finding.customer.id for finding in compared.findings} == differing
+    assert compare(earlier, said).findings == ()
+    assert all(finding.status in FINE for finding in compared.findings if finding.change == "solved")

@@ -1,4 +1,4 @@
-"""customers/report.py: the audit as JSON, csv and table."""
+"""customers/report: the audit as JSON, csv and table."""
 
 import csv
 import io
@@ -14,7 +14,10 @@ from rich.console import Console
 
 from connector.customer import Division
 from connector.customers.audit import AuditSummary, InvoiceFact, audit
-from connector.customers.report import DivisionAudit, as_csv, as_json, as_table, json_bytes, summary_line
+from connector.customers.report.csv_file import as_csv
+from connector.customers.report.json_file import as_json, json_bytes
+from connector.customers.report.rows import DivisionAudit, summary_line
+from connector.customers.report.screen import as_table
 
 from .cards import TODAY, make_customer
 
@@ -47,7 +50,7 @@ def test_json_has_the_shape_of_the_contract() -> None:
                 "name": "Kantoor Voorbeeld",
                 "generated_at": "2026-11-02T12:00:00Z",
                 "summary": {
-                    "customers": 2, "ok": 1, "missing": 0, "invalid": 1, "not_applicable": 0,
+                    "customers": 2, "ok": 1, "missing": 0, "invalid": 1, "not_applicable": 0, "doubtful": 0,
                     "invoices_at_risk": 1, "amount_at_risk": "8100.00",
                 },
                 "findings": [

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.customer import CustomerId, Division
+from connector.customer import ContactId, CustomerId, Division
 from connector.customers.setup import (
     Action,
+    NoteKind,
     Plan,
     SkipReason,
     Wanted,
     calls_needed,
     count_steps,
-    is_set_up,
     plan,
     plan_as_json,
     plans_as_file,
@@ -62,7 +62,6 @@ def test_set_up_customer_is_in_order(wanted: Wanted) -> None:
     made = plan([customer], [contact], wanted, today=TODAY)
 
     assert (made.changes, made.skips, made.in_order) == ((), (), 1)
-    assert is_set_up(customer, [contact], wanted)
 
 
 @pytest.mark.parametrize("attachment_type", [None, 1, 4097])
@@ -75,7 +74,6 @@ def test_unknown_attachment_type_keeps_from_being_in_order(wanted: Wanted, attac
 
     assert [skip.reason for skip in made.skips] == [SkipReason.ATTACHMENT_TYPE_UNKNOWN]
     assert (made.in_order, made.to_change, made.skipped) == (0, 0, 1)
-    assert is_set_up(customer, [contact], wanted)
 
 
 @pytest.mark.parametrize(
@@ -145,6 +143,108 @@ def test_only_one_of_several_outdated_is_updated(wanted: Wanted) -> None:
     made = plan([customer], contacts, wanted, today=TODAY)
 
     assert [change.contact for change in made.changes] == ["b"]
+
+
+def test_our_contact_is_not_the_main_one(wanted: Wanted) -> None:
+    """Made the main contact by hand, ours loses that again; who else it should be is nobody's guess."""
+    customer = make_customer(invoicing_method=2, main_contact=ContactId("ours"))
+    contacts = [make_contact(customer, UPLOAD, "ours", is_main=True), make_contact(customer, "jan@x.example", "jan")]
+
+    made = plan([customer], contacts, wanted, today=TODAY)
+
+    assert [(c.action, c.contact, c.before, c.after) for c in made.changes] == [
+        (Action.UPDATE_CONTACT, "ours", {"MainContact": "ours"}, {"MainContact": None})
+    ]
+
+
+def test_outdated_main_contact_needs_both(wanted: Wanted) -> None:
+    """An outdated contact of ours that is the main one gets the address, and then loses its place."""
+    customer = make_customer(invoicing_method=2, main_contact=ContactId("ours"))
+
+    made = plan([customer], [make_contact(customer, "oud@uploads.is", "ours", is_main=True)], wanted, today=TODAY)
+
+    assert [c.after for c in made.changes] == [{"Email": UPLOAD}, {"MainContact": None}]
+
+
+def test_somebody_else_stays_main_contact(wanted: Wanted) -> None:
+    """A main contact that is not ours is left alone."""
+    customer = make_customer(invoicing_method=2, main_contact=ContactId("jan"))
+    contacts = [make_contact(customer, UPLOAD, "ours"), make_contact(customer, "jan@x.example", "jan", is_main=True)]
+
+    assert plan([customer], contacts, wanted, today=TODAY).changes == ()
+
+
+def test_doubles_are_noted_and_left(wanted: Wanted) -> None:
+    """Two contacts of ours are told with their ids; the card counts by the one with the right address."""
+    wanted = replace(wanted, attachment_type=1)
+    customer = make_customer(invoicing_method=2, attachment_type=1)
+    contacts = [make_contact(customer, UPLOAD, "b"), make_contact(customer, "oud@uploads.is", "a")]
+
+    made = plan([customer], contacts, wanted, today=TODAY)
+
+    assert [(note.kind, note.contacts) for note in made.notes] == [(NoteKind.DOUBLE_CONTACT, ("a", "b"))]
+    assert (made.changes, made.in_order) == ((), 1)
+
+
+def test_invoice_accounts_are_followed(wanted: Wanted) -> None:
+    """A's invoices go to B and B's to C: both are skipped, and C is named as the one that gets them."""
+    cards = [
+        make_customer("1", invoice_account=CustomerId("customer-2")),
+        make_customer("2", invoice_account=CustomerId("customer-3")),
+        make_customer("3"),
+    ]
+
+    made = plan(cards, [], wanted, today=TODAY, only=frozenset({"1", "2"}))
+
+    assert [(skip.customer.code, skip.invoiced_to and skip.invoiced_to.code) for skip in made.skips] == [
+        ("1", "3"),
+        ("2", "3"),
+    ]
+    assert made.notes == ()
+
+
+@given(st.lists(st.integers(0, 7), min_size=1, max_size=7))
+def test_loops_of_invoice_accounts_end(follows: list[int]) -> None:
+    """Whatever accounts lead to, the plan ends; who is led round in a circle is noted and has nobody."""
+    wanted = Wanted(upload_address=UPLOAD, contact_name="InvoiceSharing Email")
+    cards = [
+        make_customer(str(number), invoice_account=CustomerId(f"customer-{to}")) for number, to in enumerate(follows)
+    ]
+
+    made = plan(cards, [], wanted, today=TODAY)
+
+    def circles(number: int) -> bool:
+        seen = []
+        while number < len(follows) and follows[number] != number and number not in seen:
+            seen.append(number)
+            number = follows[number]
+        return number in seen
+
+    assert {note.customer.code for note in made.notes} == {str(n) for n in range(len(follows)) if circles(n)}
+    assert {skip.customer.code for skip in made.skips if skip.invoiced_to is None} == {
+        note.customer.code for note in made.notes
+    }
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        {"after": {"MainContact": "somebody"}},
+        {"before": {"MainContact": "somebody"}},
+        {"after": {"MainContact": None, "Email": UPLOAD}, "before": {"MainContact": "ours", "Email": "x@uploads.is"}},
+    ],
+)
+def test_plan_file_takes_the_main_contact_away_only(wanted: Wanted, spoil: dict[str, Any]) -> None:
+    """A plan file may empty the main contact where it is ours, and make nobody the main contact."""
+    customer = make_customer(invoicing_method=2, main_contact=ContactId("ours"))
+    made = plan([customer], [make_contact(customer, UPLOAD, "ours")], wanted, today=TODAY)
+    file = plans_as_file([made])
+    require_wanted(plans_from_file(file)[0], wanted)
+    data = json.loads(json.dumps(file))
+    data["plans"][0]["changes"][0] |= spoil
+
+    with pytest.raises(WrongUsage):
+        require_wanted(plans_from_file(data)[0], wanted)
 
 
 def test_attachment_type_only_when_known(wanted: Wanted) -> None:
@@ -446,7 +546,6 @@ def test_without_upload_address_nobody_is_set_up(wanted: Wanted) -> None:
     assert [(step.done, step.to_do) for step in steps[:2]] == [(0, 1), (0, 1)]
     assert [change.action for change in made.changes] == [Action.CREATE_CONTACT]
     assert [skip.reason for skip in beside_mailbox.skips] == [SkipReason.HAS_OTHER_INVOICE_CONTACT]
-    assert not is_set_up(customer, [contact], wanted)
 
 
 # A saved plan against the settings

@@ -63,6 +63,17 @@ def test_spent_minute_waits_until_its_end() -> None:
     assert decision.seconds == 21.0
 
 
+def test_clock_that_is_behind_waits_a_minute_at_most() -> None:
+    """A minute that ends an hour from now, by a clock that is behind Exact's, is waited for no longer than a minute."""
+    headers = {"X-RateLimit-Minutely-Remaining": "0", "X-RateLimit-Minutely-Reset": str(_ms(NOON) + 3_600_000)}
+    budget = after_call(Budget(), "x", 200, headers, NOON)
+
+    decision = before_call(budget, "x", NOON)
+
+    assert isinstance(decision, Wait)
+    assert decision.seconds <= 61
+
+
 def test_count_is_only_lowered_within_a_window() -> None:
     """An answer that comes late does not give calls back."""
     reset = str(_ms(NOON) + 60_000)

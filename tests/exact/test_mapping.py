@@ -372,6 +372,76 @@ def test_there_is_always_a_buyer_reference(facts: dict[str, Any], reference: str
     assert render(replace(HEADER, **facts)).buyer_reference == reference
 
 
+@pytest.mark.parametrize(
+    ("texts", "numbers"),
+    [
+        ({"your_ref": "26700042"}, {26700042}),
+        ({"description": "Credit op factuur 26700042"}, {26700042}),
+        ({"remarks": "Betreft: Factuurnr. 42 en fact. 43."}, {42, 43}),
+        ({"description": "Credit invoice no. #42"}, {42}),
+        ({"description": "Retour van 3 stoelen, 26700042"}, set()),
+        ({"your_ref": "PO 7 van 26700042"}, set()),
+        ({"description": "factuur 2026-42, factuur 43a"}, set()),
+        ({"description": "manufactuur 42, factuur 12345678901"}, set()),
+    ],
+)
+def test_credit_note_names_invoices_by_a_word(texts: dict[str, str], numbers: set[int]) -> None:
+    """A number counts where a word says that it is an invoice's, or where it is the whole reference."""
+    facts: dict[str, Any] = {"your_ref": None, **texts}
+
+    assert mapping.named_invoices(replace(HEADER, **facts)) == numbers
+
+
+def test_delivery_names_the_other_account() -> None:
+    """Goods for another account than the buyer's: its name, and the address of its card."""
+    other = replace(BUYER, id=CustomerId("o"), name="Filiaal Test", address_line="Magazijn 3", postcode="3456 CD")
+
+    invoice = render(HEADER, line(), deliver_to=other)
+
+    expected = Address(street="Magazijn 3", city="Teststad", postcode="3456 CD", country="NL")
+    assert (invoice.delivery_name, invoice.delivery_address) == ("Filiaal Test", expected)
+
+
+def test_delivery_to_an_address_of_its_own_is_not_guessed() -> None:
+    """Where the invoice names an address that is not the card's, only the name is known; the buyer's own is none."""
+    other = replace(BUYER, id=CustomerId("o"), name="Filiaal Test")
+    elsewhere = replace(HEADER, deliver_to_address="a")
+
+    named = render(elsewhere, line(), deliver_to=other)
+    own = render(HEADER, line(), deliver_to=BUYER)
+
+    assert (named.delivery_name, named.delivery_address) == ("Filiaal Test", None)
+    assert (own.delivery_name, own.delivery_address) == ("", None)
+
+
+def test_intra_community_goods_to_an_unknown_address_go_to_its_country() -> None:
+    """BR-IC-12 wants the country, which the card of who gets the goods tells."""
+    buyer = replace(BUYER, country="BE", vat_number="BE0123456749")
+    elsewhere = replace(sums("100", "0"), deliver_to_address="a")
+
+    invoice = render(elsewhere, line(vat_code="7"), buyer=buyer, deliver_to=buyer)
+
+    assert (invoice.delivery_date, invoice.delivery_address) == (HEADER.invoice_date, Address(country="BE"))
+
+
+def test_four_hundred_lines_at_every_rate_add_up() -> None:
+    """A long invoice with awkward prices at three rates comes to Exact's totals, VAT computed per rate."""
+    codes = ("0", "1", "2")
+    rows = [
+        line(n, quantity=D(n % 7 + 1), unit_price=D("0.335"), net_price=D("0.335"), vat_code=codes[n % 3],
+             amount_fc=cents(D("0.335") * (n % 7 + 1)))
+        for n in range(1, 401)
+    ]  # fmt: skip
+    bases = {code: sum((row.amount_fc or D(0) for row in rows if row.vat_code == code), D(0)) for code in codes}
+    vat = sum((cents(base * (CODES[code].percentage or D(0))) for code, base in bases.items()), D(0))
+
+    invoice = render(sums(str(sum(bases.values())), str(vat)), *rows)
+
+    assert (len(invoice.lines), invoice.vat_total) == (400, vat)
+    assert_sums_hold(invoice)
+    assert_lines_hold(invoice)
+
+
 def test_text_line_needs_no_vat_code() -> None:
     """A line of no amount without a code goes with the others."""
     text = line(2, vat_code=None, amount_fc=D(0), quantity=D(0), unit_price=None, net_price=None)

@@ -282,7 +282,7 @@ PAIR = {"access_token": "a", "token_type": "bearer", "expires_in": "600", "refre
         (400, OLD_TOKEN, Dead(cause="old_refresh_token")),
         (400, EXPIRED, Dead(cause="refresh_token_expired")),
         (400, CHAIN, Dead(cause="invalid_grant", needs_repeat=True)),
-        (401, {"error": "invalid_client"}, Dead(cause="client_refused", needs_repeat=True)),
+        (401, {"error": "invalid_client"}, Later(reason="client_refused")),
         (500, {"fault": {"faultstring": "Failed"}}, Later(reason="status_500", lost=True)),
         (503, None, Later(reason="no_json (503)", lost=True)),
         (200, None, Later(reason="no_json (200)", lost=True)),

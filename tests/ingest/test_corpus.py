@@ -95,7 +95,7 @@ def differences(facts: dict[str, Any], reading: Reading) -> Iterator[str]:
 
 def name_of(party: dict[str, Any]) -> str:
     names: list[str] = [*party["registration_name"], *party["name"], ""]
-    return names[0]
+    return " ".join(names[0].split())  # a name is read in one line
 
 
 def test_kvk_number_is_read_or_doubted() -> None:

@@ -4,7 +4,9 @@ import io
 import time
 import zipfile
 import zlib
+from email import message_from_bytes
 from email.message import EmailMessage
+from email.policy import default
 from typing import Any
 
 import pytest
@@ -264,6 +266,81 @@ def test_endless_names_are_cut() -> None:
     assert clean_name("a" + "b" * 5000) == "b" * 200
 
 
+def paired(unpacked: Unpacked) -> list[tuple[str, str, list[str]]]:
+    """XML, PDF and others of each package by what they hold: the names may be the same."""
+    return [
+        (
+            package.xml.content.decode() if package.xml else "",
+            package.pdf.content.decode() if package.pdf else "",
+            [other.name for other in package.others],
+        )
+        for package in pair(unpacked.files)
+    ]
+
+
+def test_forwarded_mails_keep_their_own_files_together() -> None:
+    """Of two mails in a mail with files of the same names, no XML gets the other's PDF, and every file its own XML."""
+    outer = EmailMessage()
+    outer["From"] = "boekhouder@kantoor.example"
+    outer.set_content("Zie bijlagen")
+    for mail in (
+        mail_with(("factuur.xml", b"<a/>"), ("uren.csv", b"7")),
+        mail_with(("factuur.xml", b"<b/>"), ("factuur.pdf", b"%PDF-b"), ("foto.png", b"png")),
+        mail_with(("ubl.xml", b"<c/>"), ("Factuur 9.pdf", b"%PDF-c")),
+    ):
+        outer.add_attachment(message_from_bytes(mail, policy=default))
+
+    assert paired(unpack("alles.eml", outer.as_bytes())) == [
+        ("<a/>", "", ["uren.csv"]),
+        ("<b/>", "%PDF-b", ["foto.png"]),
+        ("<c/>", "%PDF-c", []),
+    ]
+
+
+def test_folders_of_a_zip_keep_their_files_together() -> None:
+    """Same names in two folders belong to their own folder; PDFs in a folder of their own are found by name."""
+    by_folder = zip_with(("1/f.xml", b"<a/>"), ("2/f.xml", b"<b/>"), ("2/f.pdf", b"%PDF-b"), ("1/f.pdf", b"%PDF-a"))
+    by_kind = zip_with(
+        ("xml/1.xml", b"<a/>"), ("xml/2.xml", b"<b/>"), ("pdf/2.PDF", b"%PDF-b"), ("pdf/1.pdf", b"%PDF-a")
+    )
+
+    expected = [("<a/>", "%PDF-a", []), ("<b/>", "%PDF-b", [])]
+    assert paired(unpack("a.zip", by_folder)) == expected
+    assert paired(unpack("a.zip", by_kind)) == expected
+
+
+def test_other_files_go_with_the_invoice_whose_name_they_begin_with() -> None:
+    """Number 10 is no attachment of number 1; what has no invoice's name belongs to none of several."""
+    mail = mail_with(
+        ("2026-1.xml", b"<a/>"), ("2026-10.xml", b"<b/>"), ("2026-10 uren.csv", b"7"), ("2026-1_bijlage.pdf", PDF),
+        ("2026-1.xlsx", b"PK\x03\x04"), ("voorwaarden.pdf", PDF),
+    )  # fmt: skip
+
+    assert paired(unpack("a.eml", mail)) == [
+        ("<a/>", "", ["2026-1_bijlage.pdf", "2026-1.xlsx"]),
+        ("<b/>", "", ["2026-10 uren.csv"]),
+        ("", PDF.decode(), []),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("winmail.dat", b"\x78\x9f\x3e\x22\x01\x00", "TNEF"),
+        ("facturen.rar", b"Rar!\x1a\x07\x00", "RAR"),
+        ("facturen.7z", b"7z\xbc\xaf\x27\x1c", "7-Zip"),
+        ("factuur.xml.gz", b"\x1f\x8b\x08\x00", "gzip"),
+        ("Factuur.msg", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", ".msg"),
+    ],
+)
+def test_containers_that_are_not_opened_are_named(name: str, content: bytes, words: str) -> None:
+    """Who sends an invoice in one of these hears which it is; the file is kept as any other."""
+    unpacked = unpack("post.eml", mail_with((name, content), ("factuur.xml", XML)))
+
+    assert names(unpacked) == [name, "factuur.xml"]
+    assert [words in sentence and name in sentence for sentence in unpacked.trouble] == [True]
+
+
 @given(st.text(max_size=20), st.binary(max_size=400))
 @settings(max_examples=200)
 def test_any_bytes_are_unpacked(name: str, content: bytes) -> None:
@@ -271,6 +348,21 @@ def test_any_bytes_are_unpacked(name: str, content: bytes) -> None:
     unpacked = unpack(name, content)
 
     assert all("/" not in file.name and file.name.isprintable() for file in unpacked.files)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abAB"), st.sampled_from(["xml", "pdf", "csv", "PDF"])), max_size=12))
+def test_every_file_is_in_one_package(found: list[tuple[str, str]]) -> None:
+    """No file is lost and none comes twice, whatever their names are."""
+    start = {"xml": b"<a/>", "pdf": PDF, "PDF": PDF, "csv": b"7"}
+    files = [
+        RawFile(name=f"{stem}.{kind}", content=start[kind] + b"%d" % number, place=(stem.lower(),) * (number % 3))
+        for number, (stem, kind) in enumerate(found)
+    ]
+
+    packages = pair(files)
+
+    packed = [file for p in packages for file in (p.xml, p.pdf, *p.others) if file is not None]
+    assert sorted(file.content for file in packed) == sorted(file.content for file in files)
 
 
 @given(st.data())

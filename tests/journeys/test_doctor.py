@@ -52,9 +52,11 @@ def test_remedy_is_dutch_on_request(synced: Installation, exact: SandboxServer) 
     """With --lang nl what helps against a missing right is said in Dutch."""
     exact.state.faults.on("refuse:403:PUT:crm/Accounts")
 
-    found = checks(synced, 3, "--lang", "nl")[f"rights {DIVISION}"]
+    dutch = checks(synced, 3, "--lang", "nl")[f"rights {DIVISION}"]
+    english = checks(synced, 3)[f"rights {DIVISION}"]
 
-    assert found[0]["remedy"].startswith("Geef de gebruiker dit recht in Exact")
+    assert dutch[0]["remedy"].startswith("Geef de gebruiker dit recht in Exact")
+    assert english[0]["remedy"].startswith("Give the user this right in Exact")
 
 
 def test_asking_about_rights_costs_no_error(synced: Installation, exact: SandboxServer) -> None:
@@ -66,6 +68,19 @@ def test_asking_about_rights_costs_no_error(synced: Installation, exact: Sandbox
 
     assert exact.calls(DIVISION, "GET", "users/UserHasRights") == 11
     assert exact.refusals(403) == 0
+
+
+def test_rights_are_asked_once_a_day(synced: Installation, exact: SandboxServer) -> None:
+    """What the user may do is not asked again on the same day; what is missing is."""
+    exact.state.faults.on("refuse:403:PUT:crm/Accounts")
+    checks(synced, 3)
+    exact.reset_calls()
+    exact.state.faults.off()
+
+    checks(synced, 0)
+    checks(synced, 0)
+
+    assert exact.calls(DIVISION, "GET", "users/UserHasRights") == 1
 
 
 def test_rights_that_cannot_be_asked(synced: Installation, exact: SandboxServer) -> None:

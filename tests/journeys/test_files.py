@@ -162,6 +162,22 @@ def test_hostile_files_fail_the_check(hostile: Path, tmp_path: Path) -> None:
     assert SECRET not in ended.out + ended.err
 
 
+def test_what_could_not_be_opened_is_told_beside_what_could(known: Installation, tmp_path: Path) -> None:
+    """A file that came along and is not read is named by `check` and `ingest`, to scripts and to people."""
+    with zipfile.ZipFile(tmp_path / "post.zip", "w") as archive:
+        archive.writestr("x.xml", SAMPLE.read_bytes())
+        archive.writestr("rest.rar", b"Rar!\x1a\x07")
+
+    checked = run_program("check", tmp_path / "post.zip", "--json", folder=tmp_path)
+    taken = known.run("ingest", tmp_path / "post.zip", "--json")
+    told = known.run("ingest", tmp_path / "post.zip")
+
+    assert (checked.code, [one["valid"] for one in checked.json]) == (0, [True, False])
+    assert [finding["rule"] for finding in checked.json[1]["findings"]] == ["NOT-READ"]
+    assert "rest.rar: is a RAR archive" in taken.json["files"][0]["trouble"]
+    assert "rest.rar: is a RAR archive" in told.out
+
+
 def test_good_file_passes_the_check_without_an_installation(files: Path, tmp_path: Path) -> None:
     """`check` needs neither settings nor database, and leaves nothing behind."""
     before = set(tmp_path.rglob("*"))

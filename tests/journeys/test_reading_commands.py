@@ -202,6 +202,20 @@ def test_show_tells_people_the_remedy(stored: Path, listed: Any) -> None:
     assert "KvK" in shown
 
 
+def test_show_writes_a_page_of_what_the_invoice_says(stored: Path, listed: Any, tmp_path: Path) -> None:
+    """--html writes a page, Dutch unless asked; an invoice without XML ends with 1 and leaves no file."""
+    delivered = next(entry for entry in listed if entry["state"] == "delivered")
+    history = next(entry for entry in listed if entry["state"] == "history")
+
+    on(stored, "invoices", "show", delivered["id"], "--html", str(tmp_path / "a.html"))
+    none = on(stored, "invoices", "show", history["id"], "--html", str(tmp_path / "b.html"))
+
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert "Weergave van de e-factuur" in page
+    assert f" {delivered['number']}</h1>" in page
+    assert (none.code, "has no XML" in none.errors[0], (tmp_path / "b.html").exists()) == (1, True, False)
+
+
 def test_unknown_invoice_is_said(stored: Path) -> None:
     """An id that nobody has ends with 1 and one sentence."""
     ended = on(stored, "invoices", "show", "inv_nobody")

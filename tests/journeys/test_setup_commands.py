@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -100,12 +101,53 @@ def test_saved_plan_is_applied(synced: Installation, planned: dict[str, expectat
     assert synced.run("setup", "plan", "--check", "--json").json["changes"] == []
 
 
+@pytest.mark.parametrize(("divisions", "code"), [([], 1), (["--division", str(DIVISION)], 2)])
+def test_plan_of_another_division_is_refused(synced: Installation, divisions: list[str], code: int) -> None:
+    """A plan file that was made for another division does nothing here, and says so."""
+    file = synced.folder / "plan.json"
+    synced.run("setup", "plan", "--out", file)
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace(f'"division": {DIVISION}', '"division": 999'), encoding="utf-8")
+
+    ended = synced.run("setup", "apply", file, "--yes", *divisions)
+
+    assert ended.code == code
+    assert ended.errors != []
+    assert synced.server.calls(DIVISION, "POST") == synced.server.calls(DIVISION, "PUT") == 0
+
+
 def test_applied_plan_is_known_after_a_sync(synced: Installation) -> None:
     """After an apply a sync brings nothing that a plan would change again."""
     assert synced.run("setup", "apply", "--yes").code == 0
     synced.sync()
 
     assert synced.run("setup", "plan", "--check").code == 0
+
+
+def test_apply_tells_calls_left_and_expected_end(synced: Installation) -> None:
+    """On the way an apply says how many calls are left of the day's 5,000, and when it will be done."""
+    ended = synced.run("setup", "apply", "--yes", "--json")
+
+    told = re.search(r"set-up: 50 of \d+; (\d+) calls left today, done at about \d{4}-", ended.err)
+    assert told is not None, ended.err
+    assert 5000 - synced.server.calls_total <= int(told[1]) < 5000 - 50
+
+
+def test_status_tells_drift(synced: Installation, exact: SandboxServer) -> None:
+    """`setup status --json` names what somebody changed since the set-up, and what the plan does about it."""
+    ended = synced.run("setup", "apply", "--yes", "--json")
+    assert ended.code == 0
+    code = code_to_invoice_by_mail(expectations.setup(synced.world, DIVISION))
+    exact.state.ui_change_account(DIVISION, code, InvoiceAttachmentType=1)
+    synced.sync()
+
+    status = synced.run("setup", "status", "--json").json["divisions"][0]
+    table = synced.run("setup", "status")
+
+    assert [(each["customer"]["code"], each["field"], each["now"], each["repair"]) for each in status["drift"]] == [
+        (code, "InvoiceAttachmentType", 1, "set_invoicing")
+    ]
+    assert "changed in Exact since" in table.out
 
 
 def test_limit_stops_and_the_rest_remains(synced: Installation, planned: dict[str, expectations.ExpectedSetup]) -> None:

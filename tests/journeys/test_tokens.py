@@ -225,7 +225,7 @@ def test_slow_answer_is_waited_for(connected: Installation, exact: SandboxServer
     assert is_whole(connected)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_stopped_command_finishes_its_renewal(
     connected: Installation, exact: SandboxServer, number: signal.Signals
 ) -> None:

@@ -49,6 +49,7 @@ SEQUENCES = {
     "PartyLegalEntity": "RegistrationName CompanyID CompanyLegalForm",
     "Contact": "ID Name Telephone Telefax ElectronicMail",
     "Delivery": "ActualDeliveryDate DeliveryLocation DeliveryParty",
+    "DeliveryParty": "PartyName",
     "PaymentMeans": "ID PaymentMeansCode PaymentDueDate PaymentID CardAccount PayeeFinancialAccount PaymentMandate",
     "PayeeFinancialAccount": "ID Name FinancialInstitutionBranch",
     "AllowanceCharge": "ChargeIndicator AllowanceChargeReasonCode AllowanceChargeReason MultiplierFactorNumeric "
@@ -105,6 +106,7 @@ def full(kind: InvoiceType = InvoiceType.INVOICE, **more: object) -> Invoice:
         "project_reference": "P-1",
         "preceding_invoice": "2026-00001",
         "delivery_date": date(2026, 10, 30),
+        "delivery_name": "Magazijn Verzonnendam",
         "delivery_address": Address(street="Kade 1", city="Verzonnendam", postcode="4321 ZX", country="NL"),
         "seller": party,
         "rounding": Decimal("0.00"),
@@ -174,6 +176,7 @@ def test_elements_follow_the_schema(kind: InvoiceType) -> None:
         ("cac:Delivery/cac:DeliveryLocation/cac:Address/cbc:StreetName", ["Kade 1"]),
         ("cac:PaymentMeans/cbc:PaymentMeansCode", ["30"]),
         ("cac:PaymentMeans/cbc:PaymentDueDate", []),
+        ("cac:Delivery/cac:DeliveryParty/cac:PartyName/cbc:Name", ["Magazijn Verzonnendam"]),
         ("cac:PaymentMeans/cbc:PaymentID", ["2026-00042"]),
         ("cac:PaymentMeans/cac:PayeeFinancialAccount/cbc:ID", ["NL00TEST0123456789"]),
         ("cac:PaymentMeans/cac:PayeeFinancialAccount/cbc:Name", ["Voorbeeld"]),

@@ -233,6 +233,27 @@ def test_only_finished_untaken_invoices_are_taken(database: Database) -> None:
         assert [each.id for each in sales_invoices.to_take(session, CODE, 1)] == ["first"]
 
 
+def test_finished_numbers_are_those_of_one_customer(database: Database) -> None:
+    """Of the numbers asked for, only finished invoices of the type that go to the customer count."""
+    mine = replace(HEADER, id="mine", number=1, status=50, type=8020, invoice_to="me", ordered_by="you")
+    headers = [
+        mine,
+        replace(mine, id="ordered", number=2, invoice_to=None, ordered_by="me"),
+        replace(mine, id="not asked", number=3),
+        replace(mine, id="open", number=4, status=20),
+        replace(mine, id="credit", number=5, type=8021),
+        replace(mine, id="other", number=6, invoice_to="you", ordered_by="me"),
+    ]
+    with database.transaction() as session:
+        sales_invoices.save_headers(session, CODE, headers)
+        sales_invoices.save_headers(session, 7, [replace(mine, id="elsewhere", number=7)])
+
+    with database.reading() as session:
+        found = sales_invoices.finished_numbers(session, CODE, "me", among={1, 2, 4, 5, 6, 7}, types={8020, 8023})
+
+    assert found == {1, 2}
+
+
 def test_taken_stays_taken_after_a_change(database: Database) -> None:
     """A newer header does not bring an invoice back, nor does a reset of the cursors."""
     with database.transaction() as session:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -245,3 +246,50 @@ def test_file_that_was_never_kept_is_not_found(database: Database) -> None:
     """Asking for unknown bytes is an error with a name."""
     with pytest.raises(NothingFound), database.reading() as session:
         files.load(session, "0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("changes", "number"),
+    [
+        ({"xml": "attached"}, "76543210"),
+        ({"xml": "received"}, "76543210"),
+        ({"xml": "rendered"}, None),
+        ({"xml": "attached", "buyer_kvk": None}, None),
+        ({"xml": "attached", "state": InvoiceState.INVALID}, None),
+        ({"xml": "attached", "state": InvoiceState.DUPLICATE}, None),
+        ({"xml": "attached", "division": Division(7)}, None),
+        ({"xml": "attached", "issue_date": date(2025, 1, 1)}, None),
+    ],
+)
+def test_numbers_of_buyers_are_those_of_foreign_e_invoices(
+    database: Database, full: ReceivedInvoice, changes: dict[str, Any], number: str | None
+) -> None:
+    """Only what somebody else wrote, of this division and recent, says a buyer's number."""
+    with database.transaction() as session:
+        invoices.add(session, replace(full, **changes))
+
+    with database.reading() as session:
+        found = invoices.numbers_of_buyers(session, Division(123456), since=date(2025, 11, 3))
+
+    assert {customer: one.kvk for customer, one in found.items()} == ({"c-1": number} if number else {})
+
+
+def test_newest_e_invoice_says_the_buyers_number(database: Database, full: ReceivedInvoice) -> None:
+    """Of several the one with the latest date counts, whatever came in last."""
+    with database.transaction() as session:
+        for at, (number, day) in enumerate([("11112222", 30), ("33334444", 2)]):
+            changed = replace(
+                full,
+                id=f"inv-{at}",
+                exact_id=f"e-{at}",
+                xml="attached",
+                buyer_kvk=number,
+                issue_date=date(2026, 10, day),
+                number=f"2026-{day}",
+            )
+            invoices.add(session, changed)
+
+    with database.reading() as session:
+        (found,) = invoices.numbers_of_buyers(session, Division(123456), since=date(2025, 11, 3)).values()
+
+    assert (found.kvk, found.invoice, found.date) == ("11112222", "2026-30", date(2026, 10, 30))

@@ -1,13 +1,14 @@
-"""Journal, leases, consents under way, recipients, budgets."""
+"""Journal, leases, consents under way, recipients, budgets, remembered reports."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
 from connector.customer import ContactId, CustomerId, Division
+from connector.customers.audit import Before, FindingStatus
 from connector.routing.directory import Recipient
-from connector.storage import budgets, connections, journal, learned, leases, oauth_states, recipients
+from connector.storage import budgets, connections, journal, kvk_reports, learned, leases, oauth_states, recipients
 from connector.storage.connections import Connection
 from connector.storage.database import Database
 from connector.storage.ids import sortable_id
@@ -76,7 +77,7 @@ def test_undo_is_a_run_of_its_own(database: Database, run: SetupRun) -> None:
 
 
 def test_set_up_since_is_the_first_change_that_stands(database: Database, run: SetupRun) -> None:
-    """Only done steps of contact and invoicing count, the first of each customer, and none that was taken back."""
+    """Done steps of contact and invoicing count, each customer's first; not those taken back, nor a main contact's."""
     steps = [
         ("c-1", "set_kvk", StepState.DONE, 1),
         ("c-1", "set_invoicing", StepState.FAILED, 2),
@@ -84,6 +85,7 @@ def test_set_up_since_is_the_first_change_that_stands(database: Database, run: S
         ("c-1", "set_invoicing", StepState.DONE, 4),
         ("c-2", "update_contact", StepState.DONE, 5),
         ("c-3", "set_kvk", StepState.DONE, 6),
+        ("c-5", "update_contact", StepState.DONE, 6),
         ("c-4", "create_contact", StepState.DONE, 7),
     ]
 
@@ -92,6 +94,7 @@ def test_set_up_since_is_the_first_change_that_stands(database: Database, run: S
         step = journal.add_step(
             session, of, customer_id=CustomerId(customer), customer_code="6", customer_name="Bakkerij",
             action=action, before=None, after={"Email": "x@uploads.example"}, now=NOON,
+            contact_id=ContactId("contact") if customer == "c-2" else None,  # c-5: only the main contact
         )  # fmt: skip
         journal.finish_step(session, step, state, now=at)
         return step
@@ -197,3 +200,46 @@ def test_ids_sort_by_time() -> None:
     assert earlier != again
     assert max(earlier, again) < later
     assert len(later) == len("inv_") + 18
+
+
+MISSING = {CustomerId("c-1"): Before(status=FindingStatus.MISSING, kvk="")}
+SOLVED = {CustomerId("c-1"): Before(status=FindingStatus.OK, kvk="01234567")}
+
+
+def test_newest_report_on_or_before_a_day_is_found(database: Database) -> None:
+    """A day finds its own report or the newest before it, of its own division; a day before all finds none."""
+    with database.transaction() as session:
+        kvk_reports.save(session, CODE, date(2026, 11, 2), MISSING)
+        kvk_reports.save(session, CODE, date(2026, 11, 5), SOLVED)
+        kvk_reports.save(session, CODE + 1, date(2026, 11, 4), MISSING)
+
+    with database.reading() as session:
+        found = {day: kvk_reports.find(session, CODE, on_or_before=date(2026, 11, day)) for day in (1, 2, 4, 5, 30)}
+        first = kvk_reports.first_day(session, CODE)
+
+    assert found == {
+        1: None,
+        2: (date(2026, 11, 2), MISSING),
+        4: (date(2026, 11, 2), MISSING),
+        5: (date(2026, 11, 5), SOLVED),
+        30: (date(2026, 11, 5), SOLVED),
+    }
+    assert first == date(2026, 11, 2)
+
+
+def test_report_that_says_the_same_is_not_kept_again(database: Database) -> None:
+    """A report every day costs nothing while nothing changes; a later one of the same day takes the earlier's place."""
+    with database.transaction() as session:
+        for day in (2, 3, 4):
+            kvk_reports.save(session, CODE, date(2026, 11, day), MISSING)
+        unchanged = kvk_reports.find(session, CODE, on_or_before=date(2026, 11, 4))
+        kvk_reports.save(session, CODE, date(2026, 11, 2), SOLVED)
+        replaced = kvk_reports.find(session, CODE, on_or_before=date(2026, 11, 4))
+
+    assert (unchanged, replaced) == ((date(2026, 11, 2), MISSING), (date(2026, 11, 2), SOLVED))
+
+
+def test_no_report_is_none(database: Database) -> None:
+    """Without a report there is no first day."""
+    with database.reading() as session:
+        assert kvk_reports.first_day(session, CODE) is None

@@ -163,13 +163,31 @@ def test_only_the_owner_postpones(
     assert (stored.lease_by is None, stored.retry_at is not None) == (ended, ended)
 
 
+@pytest.mark.parametrize(("version", "owner"), [(1, "us"), (0, "them")])
+def test_only_who_holds_the_lease_calls_it_lost(
+    database: Database, connection: Connection, version: int, owner: str
+) -> None:
+    """Neither of another pair than is stored, nor by another process, can a connection be called lost."""
+    with database.transaction() as session:
+        tokens.take_lease(session, connection.id, version=0, owner="us", now=NOON, until=LATER)
+
+        told = tokens.mark_lost(session, connection.id, "revoked", version=version, owner=owner, now=LATER)
+
+        kept = connections.get(session, connection.id)
+    assert not told
+    assert kept is not None
+    assert kept.state is ConnectionState.ACTIVE
+
+
 def test_lost_connection_waits_for_somebody_since_then(
     database: Database, vault: Vault, connection: Connection
 ) -> None:
     """A lost connection keeps its cause and since when; saying it twice does not move that; consent ends it."""
     with database.transaction() as session:
-        tokens.mark_lost(session, connection.id, "revoked", now=LATER)
-        tokens.mark_lost(session, connection.id, "revoked", now=LATER + timedelta(days=1))
+        for day in range(2):
+            tokens.take_lease(session, connection.id, version=0, owner="us", now=NOON, until=LATER)
+            at = LATER + timedelta(days=day)
+            assert tokens.mark_lost(session, connection.id, "revoked", version=0, owner="us", now=at)
         lost = connections.get(session, connection.id)
 
         tokens.accept_pair(session, vault, connection.id, pair=PAIR, now=LATER + timedelta(days=2))

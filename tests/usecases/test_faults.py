@@ -12,7 +12,9 @@ from connector.storage import customers, sales_invoices
 from .office import DIVISION, Office, OpenOffice
 
 REFUSED = ("refuse:403:sync/CRM/Contacts:LicenseExpired", "refuse:400:sync/SalesInvoice/SalesInvoices")
-LEFT_OUT = {"refuse", "slow-token", "token-lost"}
+OF_WRITES = {"lost-posts", "lost-puts", "lost-deletes", "mail-fails", "reprint", "webhook-twice", "webhook-late"}
+"""Of writes, printing and webhooks: a sync has none of them."""
+LEFT_OUT = OF_WRITES | {"refuse", "slow-token", "token-lost"}
 """Written out below; really takes its time; and loses the connection, which nobody can mend but a person."""
 WRITTEN = sorted(KINDS.keys() - LEFT_OUT) + list(REFUSED)
 

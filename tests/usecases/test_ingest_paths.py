@@ -170,13 +170,17 @@ def test_same_invoice_in_another_mail(office: Office, xmls: list[bytes], tmp_pat
 
 
 def test_files_without_an_invoice(office: Office, tmp_path: Path) -> None:
-    """What holds no invoice is named and not stored."""
+    """What holds no invoice is named, with what it is, and not stored."""
     (tmp_path / "a.txt").write_text("hallo")
     (tmp_path / "b.xml").write_text("<Order xmlns='urn:example'/>")
+    (tmp_path / "winmail.dat").write_bytes(b"\x78\x9f\x3e\x22")
 
-    outcomes = office.ingest(tmp_path / "a.txt", tmp_path / "b.xml")
+    outcomes = office.ingest(tmp_path / "a.txt", tmp_path / "b.xml", tmp_path / "winmail.dat")
 
-    assert [outcome.invoices for outcome in outcomes] == [[], []]
+    assert [outcome.invoices for outcome in outcomes] == [[], [], []]
+    told = {Path(outcome.file).name: outcome.trouble for outcome in outcomes}
+    assert told["b.xml"] == "b.xml: Order is an order, not an invoice"
+    assert "TNEF" in told["winmail.dat"]
     assert office.all_invoices() == ()
     with office.database.reading() as session:
         assert envelopes.find_by_message_id(session, "") is None

@@ -18,11 +18,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event
 
-from connector.errors import AuthorizationLost, ExactUnavailable
+from connector.errors import AuthorizationLost, Busy, ExactUnavailable
 from connector.exact.client import ExactClient
 from connector.exact.oauth import ExactOAuth, token_http_client
 from connector.exact.protocol import TokenAnswer
 from connector.exact_sandbox.http import Answer, Request
+from connector.scheduler import Stopping
 from connector.storage import connections, tokens
 from connector.storage.connections import Connection, ConnectionId, ConnectionState
 from connector.storage.tokens import StoredTokens
@@ -436,18 +437,14 @@ def test_rejected_token_is_not_given_out_again(office: Office, connection: Conne
 
 def test_consent_given_during_a_renewal_wins(office: Office, connection: ConnectionId) -> None:
     """A renewal that fails because somebody connected again meanwhile does not call the new connection lost."""
-    real = office.wiring.oauth
 
-    class Overtaken(ExactOAuth):
-        def refresh(self, refresh_token: str) -> TokenAnswer:
-            break_chain(office)
-            office.connect()
-            return real.refresh(refresh_token)
+    def consent_again() -> None:
+        break_chain(office)
+        office.connect()
 
-    overtaken = Overtaken(real._http, base_url=office.server.base_url, client_id="", client_secret="", redirect_uri="")
     office.clock.forward(seconds=LIFE + 1)
 
-    given = keeper(office, connection, overtaken)()
+    given = keeper(office, connection, overtaken_by(office, consent_again, before=True))()
 
     assert given == access_token(office)
     assert stored(office).state is ConnectionState.ACTIVE
@@ -673,3 +670,47 @@ def test_pair_of_a_new_consent_is_not_overwritten(office: Office, connection: Co
 
     assert given == access_token(office)
     assert holds_the_newest(office)
+
+
+def test_wrong_secret_loses_nothing(office: Office, connection: ConnectionId) -> None:
+    """An app that Exact does not recognise is waited for, however often that is said; then the tokens work again."""
+    right = office.server.state.office.client_secret
+    office.server.state.office.client_secret = "changed"
+    office.clock.forward(seconds=LIFE + 1)
+    for _ in range(6):
+        with pytest.raises(ExactUnavailable):
+            keeper(office, connection)()
+        office.clock.forward(hours=1)
+    office.server.state.office.client_secret = right
+
+    given = keeper(office, connection)()
+
+    assert given == access_token(office)
+    assert stored(office).state is ConnectionState.ACTIVE
+
+
+def test_stop_does_not_throw_a_new_pair_away(
+    office: Office, connection: ConnectionId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that is asked to stop while the database is busy stores the new pair before it ends."""
+    real, refused = tokens.store_pair, []
+
+    def store_pair(*args: object, **kwargs: object) -> int:
+        if len(refused) < 2:
+            refused.append(1)
+            raise Busy("the database is busy")
+        return real(*args, **kwargs)  # type: ignore[arg-type]  # passed on as they came
+
+    def stopping(seconds: float) -> None:
+        raise Stopping("stopped while waiting")
+
+    monkeypatch.setattr(tokens, "store_pair", store_pair)
+    ours = TokenKeeper(
+        office.database, office.wiring.vault, office.wiring.oauth, connection,
+        fences=office.wiring.fences, clock=office.clock, sleep=stopping,
+    )  # fmt: skip
+    office.clock.forward(seconds=LIFE + 1)
+
+    given = ours()
+
+    assert given == access_token(office)

@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from connector.customers.setup import WRITES_PER_CHECK, Action, Plan, SkipReason, plans_as_file, plans_from_file
+from connector.customers.setup import (
+    CONFLICTS,
+    WRITES_PER_CHECK,
+    Action,
+    Plan,
+    SkipReason,
+    plans_as_file,
+    plans_from_file,
+)
 from connector.errors import AnswerLost, Busy, NothingFound, RightsMissing
 from connector.exact.client import ExactClient
 from connector.exact_sandbox import expectations
@@ -409,6 +417,67 @@ def test_set_up_under_way_elsewhere(few: Office) -> None:
     assert writes(few) == 0
 
 
+@pytest.mark.parametrize("kind", [Kind.SET_UP, Kind.HALF_SET_UP, Kind.OUTDATED])
+def test_main_contact_set_by_hand_is_repaired_and_undone(office: Office, kind: Kind) -> None:
+    """Somebody makes our contact the main one: the plan takes that back, at once, and an undo restores it."""
+    code = code_of(office, kind)
+    address = {ADDRESS, "oldoldoldoldoldoldold@uploads.is"}
+    contact = next(row for row in office.server.state.contacts_of(DIVISION, code) if row["Email"] in address)
+    office.server.state.ui_change_account(DIVISION, code, MainContact=contact["ID"])
+    office.sync()
+    before = cards(office)
+
+    report = office.apply(plans_from_file(plans_as_file([only(office, kind)]))[0])
+
+    assert (report.failed, report.skipped, report.remaining) == ([], [], 0)
+    assert office.server.state.account(DIVISION, code)["MainContact"] is None
+    assert only(office, kind).changes == ()
+    office.undo()
+    assert cards(office) == before
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_main_contact_repair_survives_a_kill(office: Office, when: str) -> None:
+    """Killed around the write that frees the main contact, the next run finishes it, and it can be undone."""
+    code = code_of(office, Kind.SET_UP)
+    contact = ours_on(office, code)[0]["ID"]
+    office.server.state.ui_change_account(DIVISION, code, MainContact=contact)
+    office.sync()
+    before = cards(office)
+    with pytest.raises(Killed):
+        office.apply(only(office, Kind.SET_UP), client=client_that(office, "put", when=when, error=Killed()))
+
+    office.apply(only(office, Kind.SET_UP))
+    office.apply(only(office, Kind.SET_UP))
+
+    assert office.server.state.account(DIVISION, code)["MainContact"] is None
+    office.undo()
+    assert cards(office) == before
+
+
+@pytest.mark.parametrize("field", ["InvoiceAttachmentType", "InvoicingMethod"])
+def test_value_that_exact_does_not_keep_is_an_error(office: Office, field: str) -> None:
+    """A value that is not there on reading back is told with its customer and field; it does not count as applied."""
+    client = office.client
+    real = client.put
+
+    def put(path: str, guid: str, changes: Any) -> None:
+        real(path, guid, {name: value for name, value in changes.items() if name != field})
+
+    client.put = put  # type: ignore[method-assign]
+    code = code_of(office, Kind.NO_EMAIL)
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=1, InvoiceAttachmentType=1)
+    office.sync()
+    plan = only(office, Kind.NO_EMAIL)
+
+    report = office.apply(plan, client=client)
+
+    assert [(customer.code, action) for customer, action, _ in report.failed] == [(code, "set_invoicing")]
+    assert "Exact did not keep the value" in report.failed[0][2]
+    assert field in report.failed[0][2]
+    assert report.applied == len(plan.changes) - 1
+
+
 # Killed in between
 
 
@@ -493,6 +562,39 @@ def test_killed_run_can_be_undone(office: Office) -> None:
 
 
 # Undo
+
+
+@pytest.mark.parametrize("seed", [1, 5])
+def test_undo_puts_every_kind_back(open_office: OpenOffice, seed: int) -> None:
+    """Every kind of customer, every conflict overridden, and odd values on the cards: undo gives back each one."""
+    office = open_office(seed=seed, customers=len(Kind), invoices=0)
+    state = office.server.state
+    odd = {Kind.MISSING: None, Kind.MALFORMED: 0, Kind.PLACEHOLDER: 8}
+    for kind, method in odd.items():
+        state.ui_change_account(DIVISION, code_of(office, kind), InvoicingMethod=method, InvoiceAttachmentType=None)
+    outdated = code_of(office, Kind.OUTDATED)
+    old = next(row for row in state.contacts_of(DIVISION, outdated) if str(row["Email"]).endswith("@uploads.is"))
+    address = "Oud.Adres@Uploads.IS"
+    name = {"FirstName": "Met de hand", "FullName": "Met de hand Email"}
+    state.ui_change_contact(DIVISION, str(old["ID"]), Email=address, BusinessEmail=address, **name)
+    state.ui_change_account(DIVISION, outdated, MainContact=old["ID"])
+    twice = code_of(office, Kind.SET_UP)
+    account = state.account(DIVISION, twice)["ID"]
+    office.client.post("crm/Contacts", {"Account": account, "LastName": "Dubbel", "Email": "dubbel@uploads.is"})
+    circle = [state.account(DIVISION, code_of(office, kind)) for kind in (Kind.SPACES, Kind.DOTS)]
+    for one, other in (circle, reversed(circle)):
+        state.ui_change_account(DIVISION, str(one["Code"]), InvoiceAccount=other["ID"])
+    office.sync()
+    before = cards(office)
+
+    applied = office.apply(office.plan(overrides=frozenset(CONFLICTS)))
+    changed = {key for key, row in cards(office).items() if row != before.get(key)}
+    undone = office.undo()
+
+    assert (applied.failed, applied.skipped, undone.failed, undone.skipped) == ([], [], [], [])
+    touched = {code_of(office, kind) for kind in (Kind.PEPPOL, Kind.POSTBOX, Kind.OTHER_CONTACT, *odd)}
+    assert {str(state.account(DIVISION, code)["ID"]) for code in touched} <= changed
+    assert cards(office) == before
 
 
 @pytest.mark.parametrize(("seed", "customers"), [(1, 28), (3, 9)])

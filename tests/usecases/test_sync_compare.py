@@ -50,7 +50,7 @@ def open_invoice(office: Office) -> str:
 
 
 def touch_invoice(office: Office, invoice: str) -> None:
-    """Change an invoice as a person does: header and lines all get new versions [docs, sync page]."""
+    """Change an invoice as a person does: header and lines all get new versions [assumed]."""
     state = office.server.state
     for table, key in (("invoices", "InvoiceID"), ("lines", "InvoiceID")):
         for row in state.rows(DIVISION, table):

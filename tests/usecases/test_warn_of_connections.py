@@ -56,6 +56,13 @@ def keep_alive(office: Office) -> list[ConnectorError]:
     )
 
 
+def refuse_app(office: Office) -> str:
+    """Let Exact refuse every renewal from now on, though the tokens are good; returns the right secret."""
+    right = office.server.state.office.client_secret
+    office.server.state.office.client_secret = "changed"
+    return right
+
+
 def told(office: Office) -> list[ReceivedMail]:
     """The notices that arrive when two rounds of deliveries are made now."""
     before = len(office.notices())
@@ -140,10 +147,12 @@ def test_mail_speaks_the_language_of_the_installation(office: Office) -> None:
 
 
 def test_warned_at_14_7_and_3_days(office: Office) -> None:
-    """A connection that is not renewed is told of once at 14, at 7 and at 3 days left, and not between."""
+    """A connection that cannot be renewed is told of once at 14, at 7 and at 3 days left, and not between."""
+    refuse_app(office)
     days = []
     for day in range(1, 30):
         office.clock.forward(days=1)
+        keep_alive(office)
         days += [(30 - day, words(mail)) for mail in told(office)]
 
     assert [left for left, _ in days] == [14, 7, 3]
@@ -151,19 +160,53 @@ def test_warned_at_14_7_and_3_days(office: Office) -> None:
 
 
 def test_late_start_warns_once(office: Office) -> None:
-    """Who was away for long gets one mail and not three."""
+    """Who was away for long and cannot renew gets one mail and not three."""
+    refuse_app(office)
     office.clock.forward(days=28)
+    keep_alive(office)
 
     assert len(told(office)) == 1
 
 
+def test_start_after_a_holiday_is_no_alarm(office: Office) -> None:
+    """Nothing is told before a renewal was tried, nor after it has succeeded."""
+    office.clock.forward(days=17)
+    before = told(office)
+    keep_alive(office)
+
+    assert (before, told(office)) == ([], [])
+
+
+def test_each_company_hears_of_itself_only(open_office: OpenOffice) -> None:
+    """Where the divisions' own addresses get the mail, none of them reads of another company."""
+    office = open_office(customers=1, invoices=0, divisions=2)
+    office.connect(DIVISION, DIVISION + 1)
+    lose(office)
+
+    office.deliver(notify=())
+
+    mails = {mail.recipients: words(mail) for mail in office.notices()}
+    pinned = {(division.email,): division for division in office.wiring.pinned()}
+    assert mails.keys() == pinned.keys()
+    for address, text in mails.items():
+        assert [str(other.code) in text for other in pinned.values()] == [
+            other is pinned[address] for other in pinned.values()
+        ]
+
+
 def test_renewal_ends_the_incident(office: Office) -> None:
     """After a renewal there is nothing to tell, and the next idle fortnight is told anew."""
+    right = refuse_app(office)
     office.clock.forward(days=17)
+    keep_alive(office)
     first = told(office)
+    office.server.state.office.client_secret = right
+    office.clock.forward(hours=1)
     use(office)
     renewed = told(office)
+    refuse_app(office)
     office.clock.forward(days=17)
+    keep_alive(office)
 
     assert (len(first), renewed, len(told(office))) == (1, [], 1)
 
@@ -183,14 +226,14 @@ def test_idle_connection_lives_on(office: Office) -> None:
 def test_failing_renewal_is_told_with_its_reason(office: Office) -> None:
     """A connection whose renewals fail for a fortnight is warned of with what Exact did."""
     office.clock.forward(days=8)
-    office.server.state.office.client_secret = "changed"
+    refuse_app(office)
     errors = keep_alive(office)
     office.clock.forward(days=9)
 
     mails = told(office)
 
     assert [type(error).__mro__[1] for error in errors] == [ExactUnavailable]
-    assert ["weigert op dit moment" in words(mail) for mail in mails] == [True]
+    assert ["herkent het client-ID" in words(mail) for mail in mails] == [True]
 
 
 def test_lost_one_is_left_alone(office: Office) -> None:

@@ -167,6 +167,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("sha256", name="pk_file"),
     )
     op.create_table(
+        "kvk_report",
+        sa.Column("division", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("findings", JSON, nullable=False),
+        sa.PrimaryKeyConstraint("division", "day", name="pk_kvk_report"),
+    )
+    op.create_table(
         "learned",
         sa.Column("division", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("name", sa.String(), nullable=False),
@@ -247,6 +254,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("division", "id", name="pk_sales_invoice_row"),
     )
     op.create_index("ix_sales_invoice_row_division_invoice_id", "sales_invoice_row", ["division", "invoice_id"])
+
+    op.create_table(
+        "register_answer",
+        sa.Column("question", sa.String(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("found", JSON, nullable=False),
+        sa.PrimaryKeyConstraint("question", name="pk_register_answer"),
+    )
+    op.create_index("ix_register_answer_asked_at", "register_answer", ["asked_at"])
 
     op.create_table(
         "setup_run",

@@ -19,7 +19,8 @@ import pytest
 from connector.exact_sandbox import Mailbox, SandboxOptions, SandboxServer
 from connector.exact_sandbox.dates import local_of_stored, wall_clock
 from connector.storage import customers, documents, sales_invoices
-from tests.journeys.installation import DIVISION, Installation, running, wait_until
+
+from .installation import DIVISION, Installation, running, wait_until
 
 pytestmark = pytest.mark.soak
 ROUNDS = int(os.environ.get("SOAK_ROUNDS", "1"))

@@ -1,0 +1,140 @@
+"""`connector send`: prints and sends open invoices in Exact, after showing them and asking.
+
+How is `send_invoices`' affair; the invoices come to us with the next sync.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from connector import texts
+from connector.cli.terminal import ask, cell, finish, note, print_json, say, screen, terminal_of
+from connector.customer import Contact, Division
+from connector.errors import ConnectorError, DeliveryUncertain, Permanent
+from connector.exact.budget import Priority
+from connector.usecases.send_invoices import OpenInvoice, SendReport, choose, open_invoices, send_invoices
+
+METHODS = {1: "paper", 2: "e-mail", 4: "postbox", 8: "send and track", 32: "Peppol"}
+"""What "based on customer" comes down to. Source: exact-online-api.md 4.1 [docs]."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("send")(send)
+
+
+def send(
+    context: typer.Context,
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID]…", help="Number or id in Exact; without one the open invoices are listed."),
+    ] = None,
+    division: Annotated[list[int] | None, typer.Option("--division", help="Only this one; may be repeated.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Print and send open invoices in Exact "based on customer" (step 5). Asks first."""
+    reports: list[SendReport] = []
+    errors: list[ConnectorError] = []
+    with terminal_of(context).wiring() as wiring:
+        pinned = wiring.pinned(division)
+        candidates = [
+            each for one in pinned for each in open_invoices(wiring.database, one.code, wiring.wanted(one.code))
+        ]
+        start = wiring.settings.routing.start_date
+        chosen = choose(candidates, ids or [], {one.code: start or one.start_date for one in pinned})
+        currencies = {one.code: one.currency or "EUR" for one in pinned}
+        if not json or not chosen:
+            _show(chosen if ids else candidates, currencies, terminal_of(context).screen_language, json=json)
+        if not chosen:
+            return
+        if wiring.settings.routing.deliver == "all":
+            note(context, 'routing.deliver is "all": after the next sync this installation delivers them, too')
+        ask(f"Print and send these {len(chosen)} invoices in Exact Online? This cannot be undone.", yes=yes)
+        for one in pinned:
+            theirs = [each for each in chosen if each.division == one.code]
+            if not theirs:
+                continue
+            try:
+                client = wiring.exact(one, priority=Priority.SETUP)
+                reports.append(send_invoices(wiring.database, client, one.code, theirs, clock=wiring.clock))
+            except ConnectorError as error:  # what was sent in other divisions is still told
+                errors.append(error)
+    _report(reports, errors, json=json)
+
+
+def _show(invoices: list[OpenInvoice], currencies: Mapping[Division, str], language: str, *, json: bool) -> None:
+    """The open invoices, and to whom they would go."""
+    if json:
+        print_json([_as_json(each) for each in invoices])
+        return
+    table = Table("id", "number", "date", "customer", "amount", "goes by", "contact person", title="open invoices")
+    for each in invoices:
+        amount = each.invoice.amount
+        table.add_row(
+            each.invoice.id,
+            str(each.invoice.number or ""),
+            str(each.invoice.invoice_date or ""),
+            cell(f"{each.customer.code} {each.customer.name}"),
+            texts.money(amount, currencies[each.division], language) if amount is not None else "",
+            METHODS.get(each.customer.invoicing_method or 0, "nothing chosen"),
+            cell(_addressee(each)),
+        )
+    screen().print(table)
+
+
+def _as_json(each: OpenInvoice) -> dict[str, object]:
+    return {
+        "division": each.division,
+        "invoice": each.invoice.id,
+        "number": each.invoice.number,
+        "date": each.invoice.invoice_date,
+        "customer": {"id": each.customer.id, "code": each.customer.code, "name": each.customer.name},
+        "amount": each.invoice.amount,
+        "invoicing_method": each.customer.invoicing_method,
+        "contact": each.contact_id,
+        "new_contact": each.new_contact.id if each.new_contact else None,
+    }
+
+
+def _addressee(each: OpenInvoice) -> str:
+    def words(contact: Contact) -> str:
+        return f"{contact.full_name} <{contact.email}>" if contact.email else contact.full_name
+
+    if each.contact_id is not None:
+        return words(each.contact) if each.contact is not None else each.contact_id
+    return f"- → {words(each.new_contact)}" if each.new_contact is not None else "-"
+
+
+def _report(reports: list[SendReport], errors: list[ConnectorError], *, json: bool) -> None:
+    """What came of it, and the exit code that goes with it."""
+    if json:
+        documents = [report.as_json() for report in reports]
+        print_json(documents[0] if len(documents) == 1 else documents)
+    else:
+        for report in reports:
+            say(
+                f"division {report.division}: {len(report.sent)} sent, {len(report.skipped)} skipped, "
+                f"{len(report.failed)} failed, {report.remaining} remaining; {report.api_calls} calls; run {report.run}"
+            )
+            for each, number, said in report.sent:
+                say(f"  {number or each.name} {each.customer.name}: {'; '.join(said.values()) or 'printed'}")
+            for name, reason in report.skipped:
+                say(f"  {name}: skipped: {reason}")
+            for name, error in report.failed:
+                say(f"  {name}: {error}")
+            for name in report.uncertain.values():
+                say(f"  {name}: printed, but Exact's answer was lost")
+    found = [*errors, *(report.stopped_by for report in reports if report.stopped_by is not None)]
+    if failed := sum(len(report.failed) for report in reports):
+        found.append(Permanent(f"{failed} invoices were not sent", hint="the list above says why"))
+    if uncertain := sum(len(report.uncertain) for report in reports):
+        found.append(
+            DeliveryUncertain(
+                f"of {uncertain} printed invoices it is not known whether Exact sent them",
+                hint="look at them in Exact Online; they are not sent again from here",
+            )
+        )
+    finish(found)

@@ -1,0 +1,156 @@
+"""connector/kvk.py: questions to the KVK register over HTTP, and what each kind of answer becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from servers.register import KEY, Business, Register, fault, serving
+
+from connector.customers.register import ProfileQuestion, Registration, SearchQuestion
+from connector.errors import ConnectorError, InvalidSetting, RegisterUnavailable, RegisterUnexpected
+from connector.identifiers import KvkNumber
+from connector.kvk import KvkClient, make_http_client
+
+OURS = Business(number="20147376", name="Bakkerij Verzonnen B.V.", trade_names=("De Korst", "Banket & Co"))
+NUMBER = ProfileQuestion(number=KvkNumber(OURS.number))
+NAME = SearchQuestion(name="Bakkerij Verzonnen", postcode="1234AB")
+
+
+@pytest.fixture
+def register() -> Iterator[Register]:
+    with serving(OURS) as running:
+        yield running
+
+
+class Asking:
+    """A client with a clock that moves only when it sleeps."""
+
+    def __init__(self, register: Register, key: str = KEY) -> None:
+        self.now = datetime(2026, 11, 2, 12, tzinfo=UTC)
+        self.slept: list[float] = []
+        self.http = make_http_client(register.base_url, key, "test")
+        self.client = KvkClient(self.http, base_url=register.base_url, clock=lambda: self.now, sleep=self.sleep)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def asking(register: Register) -> Iterator[Asking]:
+    asking = Asking(register)
+    with asking.http:
+        yield asking
+
+
+def test_profile_is_read(asking: Asking) -> None:
+    """A number gives statutory and trade names, each once, and the address."""
+    found = asking.client.ask(NUMBER)
+
+    assert found == (
+        Registration(
+            number=KvkNumber("20147376"),
+            names=("Bakkerij Verzonnen B.V.", "De Korst", "Banket & Co"),
+            postcodes=("1234AB",),
+            streets=(("Dorpsstraat", "Ons Dorp"),),
+        ),
+    )
+
+
+@pytest.mark.parametrize(("closed", "day"), [("20240229", date(2024, 2, 29)), ("20240000", None)])
+def test_closed_business(register: Register, asking: Asking, closed: str, day: date | None) -> None:
+    """An end date means closed, also one whose day and month the register does not know."""
+    register.businesses = [Business(number=OURS.number, name="Weg", closed=closed)]
+
+    found = asking.client.ask(NUMBER)[0]
+
+    assert (found.is_closed, found.closed_on) == (True, day)
+
+
+@pytest.mark.parametrize("question", [NUMBER, NAME])
+def test_nobody_is_an_answer(register: Register, asking: Asking, question: ProfileQuestion | SearchQuestion) -> None:
+    """Not found, of which both endpoints have a code of their own, is an empty answer and no fault."""
+    register.businesses = []
+
+    assert asking.client.ask(question) == ()
+
+
+def test_search_asks_by_name_and_place(register: Register, asking: Asking) -> None:
+    """A search names what is known of the place and nothing else: unknown parameters fail."""
+    by_postcode = asking.client.ask(NAME)
+    by_street = asking.client.ask(SearchQuestion(name="Verzonnen", street="Dorpsstraat", city="Ons Dorp"))
+
+    assert [each.number for each in (*by_postcode, *by_street)] == [OURS.number, OURS.number]
+    assert register.paid == []
+
+
+def test_only_profiles_are_paid(register: Register, asking: Asking) -> None:
+    """A search costs nothing, a profile does, and its repeat after a fault too."""
+    register.faults = [(503, "")]
+
+    asking.client.ask(NUMBER)
+    asking.client.ask(NAME)
+
+    assert asking.client.paid_calls == len(register.paid) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ((503, "<html>busy</html>"), RegisterUnavailable),
+        ((429, ""), RegisterUnavailable),
+        ((400, fault("IPD1002", "Probeer het later.")), RegisterUnavailable),
+        ((404, fault("IPD1003", "Probeer het over 5 minuten.")), RegisterUnavailable),
+        ((0, ""), RegisterUnavailable),
+        ((404, "<html>a gateway's page</html>"), RegisterUnexpected),
+        ((404, fault("IPD9999", "Iets anders.")), RegisterUnexpected),
+        ((400, fault("IPD0010", "Onbekende parameter.")), RegisterUnexpected),
+        ((200, "no JSON"), RegisterUnexpected),
+        ((200, '{"kvkNummer": "99999999"}'), RegisterUnexpected),
+        ((302, ""), RegisterUnexpected),
+        ((403, ""), InvalidSetting),
+    ],
+)
+def test_faults_are_never_an_answer(
+    register: Register, asking: Asking, answer: tuple[int, str], expected: type[ConnectorError]
+) -> None:
+    """Whatever goes wrong is an error that says whether to wait, to correct the key, or to go on with the next."""
+    register.faults = [answer] * 9
+
+    with pytest.raises(expected):
+        asking.client.ask(NUMBER)
+
+
+def test_moment_of_absence_is_waited_out(register: Register, asking: Asking) -> None:
+    """A register that is away for two calls has answered at the third."""
+    register.faults = [(503, ""), (0, "")]
+
+    assert asking.client.ask(NUMBER)[0].number == OURS.number
+    assert len(register.calls) == 3
+
+
+def test_two_calls_a_second(asking: Asking) -> None:
+    """Ten calls take at least four and a half seconds."""
+    for _ in range(10):
+        asking.client.ask(NAME)
+
+    assert sum(asking.slept) == pytest.approx(4.5)
+
+
+def test_wrong_key(register: Register) -> None:
+    """A key that is not accepted is a wrong setting; it is not repeated in the message."""
+    asking = Asking(register, key="wrong-key")
+
+    with asking.http, pytest.raises(InvalidSetting) as caught:
+        asking.client.require_access()
+    assert "wrong-key" not in caught.value.message + caught.value.hint
+    assert len(register.calls) == 1
+
+
+def test_key_goes_to_the_configured_host_only(register: Register, asking: Asking) -> None:
+    """A request to another port is stopped before it is sent."""
+    with serving() as other, pytest.raises(RegisterUnexpected):
+        asking.http.get(other.base_url)
+    assert other.calls == []

@@ -1,0 +1,259 @@
+"""Step 5 on a real sandbox: each invoice is printed at most once, and whatever Exact says of it is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from connector.errors import AnswerLost, NothingFound, WrongUsage
+from connector.exact.client import ExactClient
+from connector.storage import journal
+from connector.storage.journal import RunKind, StepState
+from connector.usecases.send_invoices import (
+    PRINTED,
+    OpenInvoice,
+    SendReport,
+    choose,
+    open_invoices,
+    send_invoices,
+)
+
+from .office import DIVISION, START, Killed, Office, OpenOffice
+
+FINISHED = 50
+
+
+@pytest.fixture
+def office(open_office: OpenOffice) -> Office:
+    """Customers that are set up, and some open invoices, synced."""
+    office = open_office(customers=28, invoices=60)
+    office.sync()
+    office.apply()
+    return office
+
+
+def waiting(office: Office) -> list[OpenInvoice]:
+    return open_invoices(office.database, office.division.code, office.wiring.wanted(DIVISION))
+
+
+def send(office: Office, *chosen: OpenInvoice, client: ExactClient | None = None) -> SendReport:
+    return send_invoices(office.database, client or office.client, office.division.code, chosen, clock=office.clock)
+
+
+def in_exact(office: Office, each: OpenInvoice) -> dict[str, Any]:
+    rows = office.server.state.rows(DIVISION, "invoices")
+    return dict(next(row for row in rows if row["InvoiceID"] == each.invoice.id))
+
+
+def prints(office: Office) -> int:
+    return office.server.calls(DIVISION, "POST", PRINTED)
+
+
+def unaddressed(office: Office, *, set_up: bool) -> OpenInvoice:
+    """An open invoice that names nobody, of a customer with a contact of ours or one whose contact is taken away."""
+    chosen = next(each for each in waiting(office) if upload_contacts(office, each))
+    row = in_exact(office, chosen)
+    office.server.state.change_invoice(DIVISION, row, InvoiceToContactPerson=None)
+    for contact in [] if set_up else upload_contacts(office, chosen):
+        office.server.state.ui_delete(DIVISION, "contacts", contact)
+    office.sync()
+    return next(each for each in waiting(office) if each.invoice.id == chosen.invoice.id)
+
+
+def upload_contacts(office: Office, each: OpenInvoice) -> list[str]:
+    address = office.world.upload_address(DIVISION)
+    rows = office.server.state.contacts_of(DIVISION, each.customer.code)
+    return [str(row["ID"]) for row in rows if row["Email"] == address]
+
+
+def test_open_invoices_are_the_world_s(office: Office) -> None:
+    """What waits is what stands at Status 20 in Exact."""
+    rows = office.server.state.rows(DIVISION, "invoices")
+
+    assert {each.invoice.id for each in waiting(office)} == {row["InvoiceID"] for row in rows if row["Status"] == 20}
+    assert waiting(office)
+
+
+def test_invoice_is_printed_and_sent(office: Office) -> None:
+    """Printed in Exact, with the number that Exact gave, addressed as before; the next sync takes it in."""
+    each = waiting(office)[0]
+    before = in_exact(office, each)
+
+    report = send(office, each)
+
+    after = in_exact(office, each)
+    assert (after["Status"], after["InvoiceToContactPerson"]) == (FINISHED, before["InvoiceToContactPerson"])
+    assert [(sent.invoice.id, number) for sent, number, _ in report.sent] == [(each.invoice.id, after["InvoiceNumber"])]
+    assert (report.failed, report.skipped, report.uncertain, report.remaining) == ([], [], {}, 0)
+    office.sync()
+    assert each.invoice.id not in {other.invoice.id for other in waiting(office)}
+
+
+def test_unaddressed_invoice_goes_to_our_contact(office: Office) -> None:
+    """An invoice that names nobody is addressed to the contact with the upload address, and mailed there."""
+    each = unaddressed(office, set_up=True)
+
+    report = send(office, each)
+
+    assert in_exact(office, each)["InvoiceToContactPerson"] == upload_contacts(office, each)[0]
+    assert report.sent[0][2]["EmailCreationSuccess"].endswith(office.world.upload_address(DIVISION))
+
+
+def test_without_our_contact_nobody_is_named(office: Office) -> None:
+    """Where the customer has no contact of ours, the invoice stays addressed to nobody and is printed all the same."""
+    each = unaddressed(office, set_up=False)
+    puts = office.server.calls(DIVISION, "PUT")
+
+    send(office, each)
+
+    assert (in_exact(office, each)["Status"], in_exact(office, each)["InvoiceToContactPerson"]) == (FINISHED, None)
+    assert office.server.calls(DIVISION, "PUT") == puts
+
+
+def test_errors_in_a_good_answer_are_told(office: Office) -> None:
+    """Exact printed it but could not send it: that is a failure, in Exact's words."""
+    each = unaddressed(office, set_up=True)
+    office.server.state.faults.on("mail-fails")
+
+    report = send(office, each)
+
+    number = in_exact(office, each)["InvoiceNumber"]
+    assert report.sent == []
+    assert report.failed == [
+        (str(number), "printed, but not sent: EmailCreationError: De e-mail kon niet worden aangemaakt")
+    ]
+
+
+def test_refusal_is_told_in_exacts_words(office: Office) -> None:
+    """A validation message ends up in the report, and the other invoices go on."""
+    first, second = waiting(office)[:2]
+    client = office.client
+    real = client.post
+    client.post = lambda path, body: real(path, body if body["InvoiceID"] == second.invoice.id else {})  # type: ignore[method-assign]
+
+    report = send(office, first, second, client=client)
+
+    assert report.failed == [(first.name, f"Exact refused {PRINTED}: Verplicht: Factuur")]
+    assert [sent.invoice.id for sent, _, _ in report.sent] == [second.invoice.id]
+
+
+def test_lost_answer_is_never_printed_twice(office: Office) -> None:
+    """When the answer is lost the invoice is looked at: printed once, told as uncertain, and not printed again."""
+    each = waiting(office)[0]
+    office.server.state.faults.on("lost-posts")
+    office.server.reset_calls()
+
+    first = send(office, each)
+    office.server.state.faults.off()
+    second = send(office, each)
+
+    assert prints(office) == 1
+    assert list(first.uncertain) == [each.invoice.id]
+    assert (first.sent, first.failed, second.uncertain) == ([], [], {})
+    assert second.skipped == [(each.name, "already_printed")]
+
+
+def dying(office: Office, *, when: str, error: BaseException) -> ExactClient:
+    """A client that fails just before or after its POST reached Exact."""
+    client = office.client
+    real = client.post
+
+    def post(path: str, body: Any) -> Any:
+        if when == "after":
+            real(path, body)
+        raise error
+
+    client.post = post  # type: ignore[method-assign]
+    return client
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_while_printing(office: Office, when: str) -> None:
+    """Killed around the print, the next run looks first: what was printed is told, what was not is printed then."""
+    each = waiting(office)[0]
+    with pytest.raises(Killed):
+        send(office, each, client=dying(office, when=when, error=Killed()))
+
+    report = send(office, each)
+
+    printed_before = when == "after"
+    assert prints(office) == 1
+    assert (list(report.uncertain), len(report.sent)) == (([each.invoice.id], 0) if printed_before else ([], 1))
+    with office.database.reading() as session:
+        assert not journal.open_steps(session, office.division.code, (RunKind.SEND,))
+
+
+def test_answer_lost_before_printing_stops_the_run(office: Office) -> None:
+    """Without an answer and without a print nothing more is sent in this run, and the journal keeps the question."""
+    first, second = waiting(office)[:2]
+
+    report = send(office, first, second, client=dying(office, when="before", error=AnswerLost("lost")))
+
+    assert isinstance(report.stopped_by, AnswerLost)
+    assert (report.remaining, prints(office)) == (2, 0)
+    with office.database.reading() as session:
+        steps = journal.open_steps(session, office.division.code, (RunKind.SEND,))
+    assert [step.state for step in steps] == [StepState.INTENDED]
+
+
+def test_set_up_leaves_intended_prints_alone(office: Office) -> None:
+    """A set-up run does not settle what a send run left open, nor does undo offer to take it back."""
+    each = waiting(office)[0]
+    with pytest.raises(Killed):
+        send(office, each, client=dying(office, when="after", error=Killed()))
+
+    office.apply()
+
+    with office.database.reading() as session:
+        assert len(journal.open_steps(session, office.division.code, (RunKind.SEND,))) == 1
+        steps = journal.undoable_steps(session, office.division.code)
+    assert {step.action for step in steps} <= {"create_contact", "update_contact", "set_invoicing"}
+
+
+def test_printed_by_hand_meanwhile(office: Office) -> None:
+    """Somebody printed it in Exact after the sync: it is skipped, and nothing is printed."""
+    each = waiting(office)[0]
+    office.server.state.change_invoice(DIVISION, in_exact(office, each), Status=FINISHED)
+
+    report = send(office, each)
+
+    assert (report.skipped, prints(office)) == ([(each.name, "already_printed")], 0)
+
+
+@pytest.mark.parametrize("change", [{"AmountDC": 1.23}, {"InvoiceToContactPerson": None}, {"Status": 10}])
+def test_changed_meanwhile(office: Office, change: dict[str, Any]) -> None:
+    """What is no longer what was shown is not sent."""
+    each = next(each for each in waiting(office) if each.contact_id)
+    office.server.state.change_invoice(DIVISION, in_exact(office, each), **change)
+
+    report = send(office, each)
+
+    assert (report.skipped, prints(office)) == ([(each.name, "changed_meanwhile")], 0)
+
+
+def test_choice_by_number_and_id(office: Office) -> None:
+    """An invoice is named by its id or its number, in any case, and counts once."""
+    first, second = waiting(office)[:2]
+    numbered = replace(second, invoice=replace(second.invoice, number=26700042))
+    starts = {DIVISION: date.min}
+
+    chosen = choose([first, numbered], [first.invoice.id.upper(), "26700042", first.invoice.id], starts)
+
+    assert chosen == [first, numbered]
+
+
+def test_choice_that_is_none(office: Office) -> None:
+    """An unknown id, a number that two have, and an invoice from before the start date are refused."""
+    first, second = (replace(each, invoice=replace(each.invoice, number=7)) for each in waiting(office)[:2])
+    early = replace(first, invoice=replace(first.invoice, number=8, invoice_date=date(2026, 9, 1)))
+    starts = {DIVISION: START}
+
+    with pytest.raises(NothingFound):
+        choose([first], ["26700042"], starts)
+    with pytest.raises(WrongUsage, match="2 open invoices"):
+        choose([first, second], ["7"], starts)
+    with pytest.raises(WrongUsage, match="start date"):
+        choose([early], ["8"], starts)
