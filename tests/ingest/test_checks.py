@@ -210,7 +210,7 @@ def test_finding_names_its_place(sample: Sample) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "windows-1252", "utf8"])
 def test_encoding_changes_nothing(sample: Sample, encoding: str) -> None:
     """Whatever the reading can read can be checked."""
-    text = sample("nlcius-invoice").decode().replace("<cbc:Name>Brood</cbc:Name>", "")
+    text = sample("nlcius-invoice").decode().replace("<cbc:Name>Brood</cbc:Name>", "").replace(">Broodweg", ">Brôdweg")
     xml = text.replace('encoding="UTF-8"', f'encoding="{encoding.removesuffix("-sig")}"').encode(encoding)
 
     assert broken_rules(xml) == {"BR-25"}
