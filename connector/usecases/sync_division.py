@@ -306,7 +306,7 @@ class _Sync:
             self.foresee(len(missing))
         for number, attachment in enumerate(missing, start=1):
             try:
-                content = self.client.download(attachment.url)
+                content = self.client.download(attachment.url, attachment.file_name)
             except ExactRateLimited:
                 raise  # the day is spent, or too many files were refused: the rest comes next time
             except (Permanent, RightsMissing, ExactUnavailable) as error:
