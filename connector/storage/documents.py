@@ -179,11 +179,11 @@ def mark_fetched(session: Session, division: int, attachment_id: str, *, sha256:
     session.connection().execute(statement.values(sha256=sha256, fetched_at=now))
 
 
-def mark_refused(session: Session, division: int, attachment_id: str, *, retry_at: datetime) -> None:
-    """Count a try at which Exact did not give an attachment's bytes, and say when the next one may be."""
+def put_off(session: Session, division: int, attachment_id: str, *, tries: int, retry_at: datetime) -> None:
+    """Say how often Exact refused an attachment's bytes by now, and when they may be asked for again."""
     a = ATTACHMENTS.c
     statement = update(ATTACHMENTS).where(a.division == division, a.id == attachment_id)
-    session.connection().execute(statement.values(tries=a.tries + 1, retry_at=retry_at))
+    session.connection().execute(statement.values(tries=tries, retry_at=retry_at))
 
 
 def _attachments(division: int) -> Select[Any]:

@@ -174,7 +174,8 @@ class StreamReader:
         """Forget what a whole reading did not see again, unless that is too much to believe."""
         tables = TABLES[stream.path]
         unseen = count_unseen(session, tables[0], self.division) if tables else 0
-        is_doubtful = unseen >= cursor.held > 0 or (unseen > FEW and unseen * 2 > cursor.held)
+        is_much = unseen >= cursor.held > 0 or (unseen > FEW and unseen * 2 > cursor.held)
+        is_doubtful = is_much or self.rows.has_nameless(stream)
         kept = unseen if is_doubtful and not self.accept_fewer else 0
         if not kept:
             self.rows.forget_unseen(session, stream)

@@ -283,7 +283,7 @@ def gather(
         buyer = _buyer(session, division, header)
     pdf = _invoice_pdf(raw, str(header.number))
     own = next((file for file in raw if is_xml(file) and _is_invoice(file.content, str(header.number))), None)
-    extras = tuple(file for file in raw if file not in (pdf, own))
+    extras = tuple(file for file in raw if file not in (pdf, own) and not _is_false_pdf(file))
     found = Gathered(pdf=pdf.content if pdf else None, extras=extras)
     if own is not None:
         return replace(found, xml=own.content, xml_source="attached")
@@ -301,6 +301,11 @@ def _invoice_pdf(raw: list[RawFile], number: str) -> RawFile | None:
     if named:
         return named[0]
     return pdfs[0] if len(pdfs) == 1 else None
+
+
+def _is_false_pdf(file: RawFile) -> bool:
+    """Whether a file is called a PDF and is none: a recipient would take it for the printed invoice."""
+    return file.name.lower().endswith(".pdf") and not is_pdf(file)
 
 
 def _is_invoice(content: bytes, number: str) -> bool:
