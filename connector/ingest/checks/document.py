@@ -322,7 +322,7 @@ def _parse(xml: bytes) -> Element:
     try:
         return ElementTree.fromstring(xml)
     except (ElementTree.ParseError, LookupError, ValueError):
-        # an encoding that lxml reads and the standard library does not, such as Shift JIS
+        # a name of an encoding that only lxml knows, such as utf8 without its hyphen
         parser = etree.XMLParser(resolve_entities=False, no_network=True)
         return ElementTree.fromstring(etree.tostring(etree.fromstring(xml, parser)))
 
