@@ -23,9 +23,10 @@ from connector.errors import (
     RightsMissing,
 )
 from connector.exact import protocol, records
+from connector.exact.budget import Budget, current, resting_until
 from connector.exact.client import ExactClient
 from connector.exact.protocol import refuses_endpoint
-from connector.storage import cursors, customers, divisions, documents, files, reference, sales_invoices
+from connector.storage import budgets, cursors, customers, divisions, documents, files, reference, sales_invoices
 from connector.storage.database import Database
 from connector.storage.documents import Attachment
 from connector.usecases.keep_token import NoTokenNow
@@ -42,7 +43,8 @@ COMPARE_EVERY = timedelta(days=7)
 """How often everything is read again where Exact refuses sync/Deleted."""
 ANEW_EVERY = timedelta(hours=1)
 """Timestamps that do not fit make everything be read again, but not more often."""
-FILE_PAUSES = (timedelta(hours=1), timedelta(hours=6), timedelta(days=1))
+FILES = "docs/SysAttachment"
+FILE_PAUSES = (timedelta(hours=1), timedelta(hours=6))
 """Before a refused file is asked for again: every refusal counts for the hour in which Exact takes ten of them."""
 FILE_AGAIN = timedelta(minutes=10)
 """Before a file is asked for again when Exact could not be reached or gave a page: the next sync may try."""
@@ -309,21 +311,29 @@ class _Sync:
         if missing:
             self.foresee(len(missing))
         late: list[ConnectorError] = []
+        given_up: list[ConnectorError] = []
         for number, attachment in enumerate(missing, start=1):
             self.lease.take(self.clock())
             try:
                 content = self.client.download(attachment.url, attachment.file_name)
-            except (NoTokenNow, ExactRateLimited):
-                raise  # Exact was not asked, the day is spent, or too many files were refused: the rest comes next time
+            except NoTokenNow:
+                raise  # Exact was not asked
+            except ExactRateLimited as error:
+                if not self.rests(FILES):
+                    raise  # the day is spent
+                self.report.troubles.append(error)  # files that Exact refuses keep back only invoices with files
+                break
             except ExactUnavailable as error:
                 # nobody at home says nothing of the file
                 self.put_off(attachment, error, attachment.tries, FILE_AGAIN)
                 late.append(error)
                 continue
             except (Permanent, RightsMissing) as error:
-                # not for us, larger than we read: that keeps no other file back
-                pause = FILE_PAUSES[min(attachment.tries, len(FILE_PAUSES) - 1)]
-                self.put_off(attachment, error, attachment.tries + 1, pause)
+                # gone, not for us, larger than we read: that keeps no other file back
+                is_gone = isinstance(error, ExactRejected) and error.status == 404
+                tries = documents.MOST_TRIES if is_gone else attachment.tries + 1
+                self.put_off(attachment, error, tries, FILE_PAUSES[min(tries, len(FILE_PAUSES)) - 1])
+                (late if tries < documents.MOST_TRIES else given_up).append(error)
                 continue
             with self.database.transaction() as session:
                 sha256 = files.save(session, content)
@@ -337,6 +347,19 @@ class _Sync:
                     hint=f"They are asked for again by themselves. {late[0].hint}",
                 )
             )
+        if given_up:
+            self.report.troubles.append(
+                ExactRejected(
+                    f"{_files(given_up)} given up, and their invoices go on without them: {given_up[0].message}",
+                    hint="The log says which (sync.file_refused). A file that is added anew in Exact is fetched.",
+                )
+            )
+
+    def rests(self, endpoint: str) -> bool:
+        """Whether an endpoint is not called for a while after too many refusals."""
+        with self.database.reading() as session:
+            known = Budget.from_json(budgets.read(session, self.division) or {})
+        return resting_until(current(known, self.clock()), endpoint) is not None
 
     def put_off(self, attachment: Attachment, error: ConnectorError, tries: int, pause: timedelta) -> None:
         """Ask for a file again later."""

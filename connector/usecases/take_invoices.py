@@ -46,8 +46,6 @@ from connector.usecases.sync_division import VAT_CODE
 log = structlog.get_logger()
 
 BATCH = 200
-MOST_TRIES = 3
-"""A file that Exact refused so often is given up: its invoice goes on without it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +109,7 @@ def _waits_for_files(database: Database, division: PinnedDivision, header: sales
     """Whether a file of the invoice could not be fetched yet: it may be the XML, so nothing is rendered instead."""
     with database.reading() as session:
         attached = documents.attachments_of_invoice(session, division.code, header.id, header.number)
-    return any(file.sha256 is None and file.tries < MOST_TRIES for file in attached)
+    return any(file.sha256 is None and file.tries < documents.MOST_TRIES for file in attached)
 
 
 def _take_history(

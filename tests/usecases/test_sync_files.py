@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from connector.errors import ExactUnavailable
+from connector.errors import ExactRateLimited, ExactRejected, ExactUnavailable
+from connector.exact.budget import ERRORS_PER_HOUR
 from connector.storage import documents
 from connector.usecases.keep_token import NoTokenNow
 
@@ -103,3 +104,72 @@ def test_without_a_token_no_file_is_put_off(open_office: OpenOffice) -> None:
     assert isinstance(stopped.error, NoTokenNow)
     assert asked == 0
     assert {file.tries for file in waiting} == {0}
+
+
+def break_files(office: Office, status: int) -> None:
+    office.server.state.faults.on(f"refuse:{status}:docs/SysAttachment.aspx")
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_refused_files_keep_no_other_invoice_back(open_office: OpenOffice, status: int) -> None:
+    """When so many files are refused that they are not asked for any more, invoices without files go out at once."""
+    office = open_office(customers=12, invoices=60)
+    break_files(office, status)
+    files = with_files(office)
+
+    report = office.sync()
+    office.work()
+
+    assert office.server.calls(DIVISION, "GET", "docs/SysAttachment.aspx") == ERRORS_PER_HOUR
+    assert ExactRateLimited in {type(trouble) for trouble in report.troubles}
+    assert set(office.expected_numbers("deliver")) - files
+    assert set(office.expected_numbers("deliver")) - files <= taken(office)
+    assert files - taken(office)
+
+
+def test_missing_file_is_given_up_at_once(open_office: OpenOffice) -> None:
+    """A file that Exact says is not there is asked for once; that is told once, and its invoice goes on."""
+    office = open_office(customers=3, invoices=3)
+    break_files(office, 404)
+
+    first = office.sync()
+    office.work()
+    asked = office.server.calls(DIVISION, "GET", "docs/SysAttachment.aspx")
+    office.clock.forward(days=3)
+    second = office.sync()
+
+    assert 0 < asked < ERRORS_PER_HOUR
+    assert [type(trouble) for trouble in first.troubles] == [ExactRejected]
+    assert first.troubles[0].message.startswith(f"{asked} file")
+    assert second.errors == []
+    assert office.server.calls(DIVISION, "GET", "docs/SysAttachment.aspx") == asked
+    assert with_files(office) <= taken(office)
+
+
+def test_refused_file_is_given_up_after_three_times(open_office: OpenOffice) -> None:
+    """A file that is not for us is asked for after one and six hours more; until then its invoice waits."""
+    office = open_office(customers=3, invoices=3)
+    break_files(office, 403)
+    waiting, troubles = [], []
+    for hours in (0, 1, 6):
+        office.clock.forward(hours=hours, minutes=1)
+        troubles.append([type(trouble) for trouble in office.sync().troubles])
+        office.work()
+        waiting.append(bool(with_files(office) - taken(office)))
+
+    assert waiting == [True, True, False]
+    assert troubles == [[ExactUnavailable], [ExactUnavailable], [ExactRejected]]
+
+
+def test_spent_day_ends_the_sync(open_office: OpenOffice) -> None:
+    """When the day's calls are spent among the files, the sync says so: it did not come to its end."""
+    office = open_office(customers=6, invoices=6)
+
+    def spend(stream: str, rows: int) -> None:
+        if stream == "Deleted":
+            office.server.state.faults.on("day-429:1")
+
+    report = office.try_sync(progress=spend)
+
+    assert isinstance(report.error, ExactRateLimited)
+    assert report.troubles == []

@@ -185,3 +185,15 @@ def all_ids(office: Office) -> dict[str, set[str]]:
     )
     with office.database.reading() as session:
         return {table.name: set(session.connection().execute(table.select()).scalars("id")) for table in tables}
+
+
+def test_unreadable_row_of_a_first_slow_reading_is_read_again(open_office: OpenOffice) -> None:
+    """A card that could not be read when the slow way began arrives later, though nothing changed in Exact."""
+    office = open_office(customers=12, invoices=0, faults="refuse:403:sync/CRM/Accounts,changed-type:Phone")
+    office.try_sync()
+    office.clock.forward(hours=6)
+    office.server.state.faults.off("changed-type")
+
+    office.sync()
+
+    assert_all_here(office)
