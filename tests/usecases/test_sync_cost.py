@@ -8,7 +8,7 @@ from math import ceil
 import pytest
 from sqlalchemy import select
 
-from connector.exact_sandbox.odata import SYNC_PAGE_SIZE
+from connector.exact_sandbox.odata import BIG_PAGE_SIZE
 from connector.storage import sales_invoices
 
 from .office import DIVISION, TODAY, Office, OpenOffice
@@ -55,7 +55,7 @@ def test_first_sync_of_a_large_office(open_office: OpenOffice) -> None:
 
     report = office.sync(start_date=since)
 
-    pages = {endpoint: max(1, ceil(rows(office, endpoint) / SYNC_PAGE_SIZE)) for endpoint in TABLES}
+    pages = {endpoint: max(1, ceil(rows(office, endpoint) / BIG_PAGE_SIZE)) for endpoint in TABLES}
     assert asked(office, *TABLES, *DAILY) == pages | DAILY
     assert report.api_calls == office.server.calls_total == sum(pages.values()) + sum(DAILY.values()) + len(files)
     assert report.fetched == len(files) > 0
