@@ -302,8 +302,11 @@ class ExactClient:
             raise
         return True
 
-    def download(self, url: str) -> bytes:
+    def download(self, url: str, name: str = "") -> bytes:
         """Fetch the original bytes of an attachment from its `Url`.
+
+        Args:
+            name: The file's name: one that is no web page by its name is not taken for one by its bytes either.
 
         Raises:
             ExactUnexpected: Another host, or more than 25 MB.
@@ -320,10 +323,11 @@ class ExactClient:
                 max_bytes=MAX_DOWNLOAD_BYTES,
             )
         )
-        if _is_page(answer):
+        if _is_page(answer, name):
             raise ExactUnavailable(
                 "Exact answered a web page instead of the attachment",
-                hint="It is fetched again later; when it stays, open the document in Exact.",
+                hint="It is fetched again later; when it stays, open the document in Exact. "
+                "A file that is a web page needs a name that ends in .html.",
             )
         return answer.body
 
@@ -422,10 +426,11 @@ def _again_write(error: Exception) -> bool | float:
     return NO_PAUSE if isinstance(error, (MinuteSpent, *NEVER_SENT)) else False
 
 
-def _is_page(answer: _Answer) -> bool:
-    """An HTML page, unless Exact says that this is the attached file itself."""
-    if "attachment" in answer.headers.get("content-disposition", "").lower():
+def _is_page(answer: _Answer, name: str) -> bool:
+    """An HTML page in place of the file: by its bytes, whatever the headers say, unless the file may be one."""
+    is_file = "attachment" in answer.headers.get("content-disposition", "").lower()
+    if is_file and name.lower().endswith((".htm", ".html")):
         return False
     start = answer.body[:200].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    is_html = "text/html" in answer.headers.get("content-type", "").lower()
+    is_html = "text/html" in answer.headers.get("content-type", "").lower() and not is_file
     return is_html or start.startswith((b"<!doctype html", b"<html"))

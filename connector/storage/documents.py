@@ -23,6 +23,9 @@ from connector.storage.tables import (
 SALES_INVOICE_TYPE = 10
 """Exact's document type of a printed sales invoice. Source: exact-online-api.md 4.5."""
 
+MOST_TRIES = 3
+"""A file that was refused so often is given up: its invoice goes on without it."""
+
 DOCUMENTS = table_of(DocumentRow)
 ATTACHMENTS = table_of(AttachmentRow)
 
@@ -156,14 +159,18 @@ def attachments_of_invoice(
 def unfetched(
     session: Session, division: int, since: date, *, now: datetime | None = None, limit: int | None = None
 ) -> tuple[Attachment, ...]:
-    """Attachments of finished invoices dated on or after `since` whose bytes are not here yet.
+    """Attachments of finished invoices dated on or after `since` whose bytes are not here yet; none that was given up.
 
     Args:
         now: Leaves out those that were refused and are not to be tried before later; None: all.
     """
     a, i = ATTACHMENTS.c, HEADERS.c
     wanted = _attachments(division).where(
-        a.sha256.is_(None), i.division == division, i.status == FINISHED, i.invoice_date >= since
+        a.sha256.is_(None),
+        a.tries < MOST_TRIES,
+        i.division == division,
+        i.status == FINISHED,
+        i.invoice_date >= since,
     )
     if now is not None:
         wanted = wanted.where(or_(a.retry_at.is_(None), a.retry_at <= now))
@@ -179,11 +186,11 @@ def mark_fetched(session: Session, division: int, attachment_id: str, *, sha256:
     session.connection().execute(statement.values(sha256=sha256, fetched_at=now))
 
 
-def mark_refused(session: Session, division: int, attachment_id: str, *, retry_at: datetime) -> None:
-    """Count a try at which Exact did not give an attachment's bytes, and say when the next one may be."""
+def put_off(session: Session, division: int, attachment_id: str, *, tries: int, retry_at: datetime) -> None:
+    """Say how often Exact refused an attachment's bytes by now, and when they may be asked for again."""
     a = ATTACHMENTS.c
     statement = update(ATTACHMENTS).where(a.division == division, a.id == attachment_id)
-    session.connection().execute(statement.values(tries=a.tries + 1, retry_at=retry_at))
+    session.connection().execute(statement.values(tries=tries, retry_at=retry_at))
 
 
 def _attachments(division: int) -> Select[Any]:

@@ -167,6 +167,18 @@ def unseen_ids(session: Session, table: Table, division: int) -> list[str]:
     return list(session.connection().execute(statement).scalars())
 
 
+def mark_seen(session: Session, table: Table, division: int, ids: Sequence[str]) -> None:
+    """Say that rows were seen again since `cursors.restart`, though not what they say now.
+
+    They get the lowest timestamp there is, so that every version of them still overrules what is stored.
+    """
+    if not ids:
+        return
+    c = table.c
+    statement = update(table).where(c.division == division, c.id == bindparam("key"), c.timestamp < 0)
+    session.connection().execute(statement.values(timestamp=1), [{"key": one} for one in ids])
+
+
 def newest(session: Session, table: Table, division: int) -> tuple[str, int] | None:
     """The row of a division with the highest timestamp, as (id, timestamp); None when none has one."""
     statement = select(table.c.id, table.c.timestamp).where(table.c.division == division, table.c.timestamp > 0)

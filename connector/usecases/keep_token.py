@@ -100,10 +100,10 @@ class TokenKeeper:
         deadline = self._clock() + LEASE
         while True:
             stored = self._read()
-            assert stored.pair is not None  # a connection is made with its first pair, and keeps the last one
-            if stored.state is not ConnectionState.ACTIVE:
-                assert stored.cause is not None
+            if stored.state is not ConnectionState.ACTIVE and stored.cause is not None:
                 raise _lost(stored.cause)
+            if stored.pair is None:
+                raise AuthorizationLost("the connection with Exact has no tokens", cause="", hint="connector connect")
             self._fence(stored.fence, stored.version)
             age = protocol.refresh_due(stored.pair.issued_at, stored.pair.expires_in, self._clock())
             usable = stored.pair.access_token != rejected

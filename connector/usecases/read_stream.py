@@ -174,7 +174,8 @@ class StreamReader:
         """Forget what a whole reading did not see again, unless that is too much to believe."""
         tables = TABLES[stream.path]
         unseen = count_unseen(session, tables[0], self.division) if tables else 0
-        is_doubtful = unseen >= cursor.held > 0 or (unseen > FEW and unseen * 2 > cursor.held)
+        is_much = unseen >= cursor.held > 0 or (unseen > FEW and unseen * 2 > cursor.held)
+        is_doubtful = is_much or self.rows.has_nameless(stream)
         kept = unseen if is_doubtful and not self.accept_fewer else 0
         if not kept:
             self.rows.forget_unseen(session, stream)
@@ -215,6 +216,7 @@ class StreamReader:
             since = cursor.at  # by our clock; the overlap covers a difference
         filter = protocol.modified_since(since)
         last, reached, version, rows_read = since, since, cursor.timestamp, 0
+        first: datetime | None = None
         in_order, all_read = True, True
         before: list[datetime] = []
         for page in self.client.pages(plain.path, select=plain.fields, filter=filter, orderby="Modified"):
@@ -224,6 +226,7 @@ class StreamReader:
             in_order = in_order and all(one <= other for one, other in pairwise([*before, *times]))
             before = [*before, *times][-1:]
             last = max([*([last] if last else []), *times], default=None)
+            first = min([*([first] if first else []), *times], default=None)
             rows_read += len(page.rows)
             now, caught_up = self.clock(), page.next_url is None
             with self.database.transaction() as session:
@@ -233,6 +236,8 @@ class StreamReader:
                 all_read = all_read and unread_at is None
                 if all_read and (in_order or caught_up):
                     reached = last
+                elif caught_up and reached is None:
+                    reached = first  # without it the next reading would begin at our clock, past what could not be read
                 if caught_up:
                     self._end(session, stream, cursor, now)
                 cursors.move(

@@ -18,6 +18,7 @@ from connector.exact import mapping, records
 from connector.exact.protocol import Row, parse_int
 from connector.exact.records import SalesInvoiceRow, Stream
 from connector.storage import customers, documents, sales_invoices
+from connector.storage.tables import mark_seen
 from connector.usecases.sync_report import SyncReport
 
 Record = TypeVar("Record")
@@ -30,6 +31,8 @@ TABLES: Mapping[str, tuple[Table, ...]] = {
     records.DELETED.path: (),
 }
 """Where the rows of a stream end up; the first table has one for each of them."""
+KEYS = ("ID", "InvoiceID")
+"""The fields with the keys of a row in those tables."""
 
 
 def timestamp_of(stream: Stream, row: Row) -> int:
@@ -57,6 +60,7 @@ class RowStore:
         self.division = division
         self.report = report
         self._unread: Counter[tuple[str, str]] = Counter()
+        self._nameless: set[str] = set()
 
     def unread(self, stream: Stream) -> list[ExactUnexpected]:
         """What could not be read of a stream so far, an error for each field and kind of trouble."""
@@ -70,8 +74,12 @@ class RowStore:
             if path == stream.path
         ]
 
+    def has_nameless(self, stream: Stream) -> bool:
+        """Whether a row of a stream had no key that can be read, so that nobody knows which one was seen."""
+        return stream.path in self._nameless
+
     def store(self, session: Session, stream: Stream, rows: Sequence[Row]) -> int | None:
-        """Store a page.
+        """Store a page; of rows that cannot be read what was stored before counts as seen again.
 
         Returns:
             The lowest Timestamp of the rows that could not be read; None when all could.
@@ -96,6 +104,11 @@ class RowStore:
             documents.save_attachments(session, division, self._read(stream, rows, _attachment, unread))
         else:
             self._delete(session, self._read(stream, rows, records.Deleted.from_json, unread))
+        for table, name in zip(TABLES[stream.path], KEYS, strict=False):
+            keys = [key.strip() for row, _ in unread if isinstance(key := row.get(name), str) and key.strip()]
+            mark_seen(session, table, division, keys)
+            if len(keys) < len(unread):
+                self._nameless.add(stream.path)
         return min((timestamp_of(stream, row) for row, _ in unread), default=None)
 
     def _read(

@@ -4,7 +4,7 @@ When to read what, and when to begin at the start; how a stream is read is left 
 invoices to `take_invoices`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -23,10 +23,13 @@ from connector.errors import (
     RightsMissing,
 )
 from connector.exact import protocol, records
+from connector.exact.budget import Budget, current, resting_until
 from connector.exact.client import ExactClient
 from connector.exact.protocol import refuses_endpoint
-from connector.storage import cursors, customers, divisions, documents, files, reference, sales_invoices
+from connector.storage import budgets, cursors, customers, divisions, documents, files, reference, sales_invoices
 from connector.storage.database import Database
+from connector.storage.documents import Attachment
+from connector.usecases.keep_token import NoTokenNow
 from connector.usecases.ownership import Lease
 from connector.usecases.read_stream import Progress, StreamReader, restart
 from connector.usecases.sync_report import SyncReport
@@ -40,8 +43,11 @@ COMPARE_EVERY = timedelta(days=7)
 """How often everything is read again where Exact refuses sync/Deleted."""
 ANEW_EVERY = timedelta(hours=1)
 """Timestamps that do not fit make everything be read again, but not more often."""
-FILE_PAUSES = (timedelta(hours=1), timedelta(hours=6), timedelta(days=1))
+FILES = "docs/SysAttachment"
+FILE_PAUSES = (timedelta(hours=1), timedelta(hours=6))
 """Before a refused file is asked for again: every refusal counts for the hour in which Exact takes ten of them."""
+FILE_AGAIN = timedelta(minutes=10)
+"""Before a file is asked for again when Exact could not be reached or gave a page: the next sync may try."""
 CARDS_WAIT = timedelta(minutes=10)
 """How long the set-up waits for a sync that is under way."""
 VAT_CODE = "vat_code"
@@ -304,24 +310,66 @@ class _Sync:
             missing = documents.unfetched(session, self.division, since=since, now=self.clock())
         if missing:
             self.foresee(len(missing))
+        late: list[ConnectorError] = []
+        given_up: list[ConnectorError] = []
         for number, attachment in enumerate(missing, start=1):
+            self.lease.take(self.clock())
             try:
-                content = self.client.download(attachment.url)
-            except ExactRateLimited:
-                raise  # the day is spent, or too many files were refused: the rest comes next time
-            except (Permanent, RightsMissing, ExactUnavailable) as error:
-                # gone, not for us, larger than we read, a page in its place: that keeps no other file back
-                log.warning("sync.file_refused", division=self.division, error=error.message)
-                retry_at = self.clock() + FILE_PAUSES[min(attachment.tries, len(FILE_PAUSES) - 1)]
-                with self.database.transaction() as session:
-                    documents.mark_refused(session, self.division, attachment.id, retry_at=retry_at)
+                content = self.client.download(attachment.url, attachment.file_name)
+            except NoTokenNow:
+                raise  # Exact was not asked
+            except ExactRateLimited as error:
+                if not self.rests(FILES):
+                    raise  # the day is spent
+                self.report.troubles.append(error)  # files that Exact refuses keep back only invoices with files
+                break
+            except ExactUnavailable as error:
+                # nobody at home says nothing of the file
+                self.put_off(attachment, error, attachment.tries, FILE_AGAIN)
+                late.append(error)
+                continue
+            except (Permanent, RightsMissing) as error:
+                # gone, not for us, larger than we read: that keeps no other file back
+                is_gone = isinstance(error, ExactRejected) and error.status == 404
+                tries = documents.MOST_TRIES if is_gone else attachment.tries + 1
+                self.put_off(attachment, error, tries, FILE_PAUSES[min(tries, len(FILE_PAUSES)) - 1])
+                (late if tries < documents.MOST_TRIES else given_up).append(error)
                 continue
             with self.database.transaction() as session:
                 sha256 = files.save(session, content)
                 documents.mark_fetched(session, self.division, attachment.id, sha256=sha256, now=self.clock())
             self.report.fetched += 1
-            self.lease.take(self.clock())
             self.progress("files", number)
+        if late:
+            self.report.troubles.append(
+                ExactUnavailable(
+                    f"{_files(late)} could not be fetched, and their invoices wait: {late[0].message}",
+                    hint=f"They are asked for again by themselves. {late[0].hint}",
+                )
+            )
+        if given_up:
+            self.report.troubles.append(
+                ExactRejected(
+                    f"{_files(given_up)} given up, and their invoices go on without them: {given_up[0].message}",
+                    hint="The log says which (sync.file_refused). A file that is added anew in Exact is fetched.",
+                )
+            )
+
+    def rests(self, endpoint: str) -> bool:
+        """Whether an endpoint is not called for a while after too many refusals."""
+        with self.database.reading() as session:
+            known = Budget.from_json(budgets.read(session, self.division) or {})
+        return resting_until(current(known, self.clock()), endpoint) is not None
+
+    def put_off(self, attachment: Attachment, error: ConnectorError, tries: int, pause: timedelta) -> None:
+        """Ask for a file again later."""
+        log.warning("sync.file_refused", division=self.division, attachment=attachment.id, error=error.message)
+        with self.database.transaction() as session:
+            documents.put_off(session, self.division, attachment.id, tries=tries, retry_at=self.clock() + pause)
+
+
+def _files(errors: Sequence[ConnectorError]) -> str:
+    return f"{len(errors)} {'file' if len(errors) == 1 else 'files'} of invoices"
 
 
 def division_facts(record: records.DivisionRecord) -> dict[str, Any]:

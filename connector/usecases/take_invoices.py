@@ -46,8 +46,6 @@ from connector.usecases.sync_division import VAT_CODE
 log = structlog.get_logger()
 
 BATCH = 200
-MOST_TRIES = 3
-"""A file that Exact refused so often is given up: its invoice goes on without it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +109,7 @@ def _waits_for_files(database: Database, division: PinnedDivision, header: sales
     """Whether a file of the invoice could not be fetched yet: it may be the XML, so nothing is rendered instead."""
     with database.reading() as session:
         attached = documents.attachments_of_invoice(session, division.code, header.id, header.number)
-    return any(file.sha256 is None and file.tries < MOST_TRIES for file in attached)
+    return any(file.sha256 is None and file.tries < documents.MOST_TRIES for file in attached)
 
 
 def _take_history(
@@ -283,7 +281,7 @@ def gather(
         buyer = _buyer(session, division, header)
     pdf = _invoice_pdf(raw, str(header.number))
     own = next((file for file in raw if is_xml(file) and _is_invoice(file.content, str(header.number))), None)
-    extras = tuple(file for file in raw if file not in (pdf, own))
+    extras = tuple(file for file in raw if file not in (pdf, own) and not _is_false_pdf(file))
     found = Gathered(pdf=pdf.content if pdf else None, extras=extras)
     if own is not None:
         return replace(found, xml=own.content, xml_source="attached")
@@ -301,6 +299,11 @@ def _invoice_pdf(raw: list[RawFile], number: str) -> RawFile | None:
     if named:
         return named[0]
     return pdfs[0] if len(pdfs) == 1 else None
+
+
+def _is_false_pdf(file: RawFile) -> bool:
+    """Whether a file is called a PDF and is none: a recipient would take it for the printed invoice."""
+    return file.name.lower().endswith(".pdf") and not is_pdf(file)
 
 
 def _is_invoice(content: bytes, number: str) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -309,6 +309,20 @@ def test_download_of_a_log_in_page_is_refused(bench: Bench, exact: respx.MockRou
 
     with pytest.raises(ExactUnavailable):
         bench.client.download(BASE + "/docs/SysAttachment.aspx?ID=1")
+
+
+@pytest.mark.parametrize(
+    ("name", "is_refused"), [("factuur.PDF", True), ("factuur.xml", True), ("voorwaarden.HTML", False)]
+)
+def test_download_of_a_page_sent_as_a_file(bench: Bench, exact: respx.MockRouter, name: str, is_refused: bool) -> None:
+    """A page that Exact calls an attachment is one only when the file's name says that it is a page."""
+    body = b"\r\n<!DOCTYPE html><html>"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Type": "application/pdf"}
+    exact.get(url__startswith=BASE).mock(return_value=httpx.Response(200, headers=headers, content=body))
+    refused = pytest.raises(ExactUnavailable, match="web page") if is_refused else nullcontext()
+
+    with refused:
+        assert bench.client.download(BASE + "/docs/SysAttachment.aspx?ID=1", name) == body
 
 
 def test_download_has_a_limit(bench: Bench, exact: respx.MockRouter) -> None:

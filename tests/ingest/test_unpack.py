@@ -313,13 +313,14 @@ def test_other_files_go_with_the_invoice_whose_name_they_begin_with() -> None:
     """Number 10 is no attachment of number 1; what has no invoice's name belongs to none of several."""
     mail = mail_with(
         ("2026-1.xml", b"<a/>"), ("2026-10.xml", b"<b/>"), ("2026-10 uren.csv", b"7"), ("2026-1_bijlage.pdf", PDF),
-        ("2026-1.xlsx", b"PK\x03\x04"), ("voorwaarden.pdf", PDF),
+        ("2026-1.xlsx", b"PK\x03\x04"), ("voorwaarden.pdf", PDF), ("2026-100.csv", b"8"),
     )  # fmt: skip
 
     assert paired(unpack("a.eml", mail)) == [
         ("<a/>", "", ["2026-1_bijlage.pdf", "2026-1.xlsx"]),
         ("<b/>", "", ["2026-10 uren.csv"]),
         ("", PDF.decode(), []),
+        ("", "", ["2026-100.csv"]),
     ]
 
 

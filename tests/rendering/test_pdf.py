@@ -97,6 +97,26 @@ def test_four_hundred_lines_break_over_pages() -> None:
     assert all("Weergave van de e-factuur" in text for text in found)
 
 
+@pytest.mark.parametrize("lines", range(14, 30))
+def test_heading_stays_with_its_text(lines: int) -> None:
+    """Wherever the page ends, the terms and the note stand under their heading."""
+    made = invoice([line(n, "12.34") for n in range(lines)], payment_terms="Na 30 dagen.", note="Dank u.")
+
+    found = pages(made)
+
+    for heading, text in (("Betalingsvoorwaarden", "Na 30 dagen."), ("Opmerking", "Dank u.")):
+        assert [heading in page for page in found] == [text in page for page in found]
+
+
+def test_many_ways_to_pay_are_all_shown() -> None:
+    """Two accounts stand apart, and hundreds go on over the page."""
+    means = tuple(PaymentMeans(code="58", iban=f"NL00TEST{n:010}") for n in range(200))
+
+    text = " ".join(pages(plain(payment_means=means)))
+
+    assert len(set(re.findall(r"NL00 TEST \d{4} \d{4} \d\d", text))) == 200
+
+
 def test_credit_note_says_so() -> None:
     """A credit note is called one, names the invoice it is about, and asks for no payment."""
     (text,) = pages(plain(type=InvoiceType.CREDIT_NOTE, type_code="381", preceding_invoice="2026-00007"))

@@ -371,8 +371,8 @@ def test_refused_attachment_waits_for_its_time(database: Database) -> None:
         sales_invoices.save_headers(session, CODE, [HEADER])
         documents.save_documents(session, CODE, [DOCUMENT])
         documents.save_attachments(session, CODE, [ATTACHMENT])
-        documents.mark_refused(session, CODE, "a-1", retry_at=NOON)
-        documents.mark_refused(session, CODE, "a-1", retry_at=LATER)
+        documents.put_off(session, CODE, "a-1", tries=1, retry_at=NOON)
+        documents.put_off(session, CODE, "a-1", tries=2, retry_at=LATER)
 
         def wanted(now: datetime | None) -> tuple[Attachment, ...]:
             return documents.unfetched(session, CODE, date(2026, 11, 2), now=now)

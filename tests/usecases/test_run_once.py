@@ -98,7 +98,7 @@ def test_division_that_fails_keeps_nothing_back(office: Office) -> None:
 def test_invoice_waits_for_its_files(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that cannot be fetched may be the invoice's XML: nothing is sent without it, and a later pass goes on."""
 
-    def away(client: ExactClient, url: str) -> bytes:
+    def away(client: ExactClient, url: str, name: str) -> bytes:
         raise ExactUnavailable("Exact cannot be reached")
 
     with monkeypatch.context() as patch:

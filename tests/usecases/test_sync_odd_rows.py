@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from connector.customer import Division
-from connector.errors import ExactUnexpected
+from connector.errors import ExactDoubtful, ExactUnexpected
 from connector.exact.records import SalesInvoiceRow
-from connector.storage import customers, sales_invoices
+from connector.storage import customers, documents, sales_invoices
 
 from .office import DIVISION, Office, OpenOffice
 from .test_sync_compare import our_ids
@@ -117,3 +117,83 @@ def test_stream_without_row_versions_stops(office: Office) -> None:
     assert our_customers(office) == held
     with office.database.reading() as session:
         assert customers.count(session, CODE) == len(held)
+
+
+@pytest.mark.parametrize("field", ["Phone", "LastName", "Currency", "Subject", "FileName"])
+def test_unreadable_rows_are_not_taken_for_gone(open_office: OpenOffice, field: str) -> None:
+    """Reading everything again forgets no card, contact, invoice, document or file that came but cannot be read."""
+    office = open_office(customers=30, invoices=30)
+    state = office.server.state
+    with_phone = [str(row["Code"]).strip() for row in state.accounts(DIVISION) if row["Phone"]]
+    for code in with_phone[3:]:
+        state.ui_change_account(DIVISION, int(code), Phone=None)  # few enough to be believed gone
+    office.sync()
+    before = all_ids(office)
+    state.faults.on(f"changed-type:{field}")
+
+    report = office.try_sync(full=True)
+
+    assert report.error is None
+    assert {type(trouble) for trouble in report.troubles} == {ExactUnexpected}
+    assert all_ids(office) == before
+
+
+def test_what_came_unreadable_is_overruled_once_it_can_be_read(open_office: OpenOffice) -> None:
+    """After a whole reading in which a changed card could not be read, what it says now arrives by itself."""
+    office = open_office(customers=12, invoices=0)
+    office.sync()
+    state = office.server.state
+    state.ui_change_account(DIVISION, 2, Phone="020 123 45 67", Email="nieuw@klant.example")
+    state.faults.on("changed-type:Phone")
+    office.try_sync(full=True)
+    state.faults.off()
+
+    office.sync()
+
+    assert_all_here(office)
+
+
+def test_row_without_a_key_makes_nothing_gone(open_office: OpenOffice) -> None:
+    """When a row came of which not even the key can be read, it may be any of those not seen: all are kept and told."""
+    office = open_office(customers=30, invoices=0)
+    office.sync()
+    before = all_ids(office)
+    rows = office.server.state.stores[DIVISION].tables["accounts"]
+    odd = next(iter(rows.values()))
+    key, odd["ID"] = odd["ID"], None
+
+    report = office.try_sync(full=True)
+    kept = all_ids(office)
+    odd["ID"] = key
+    office.clock.forward(hours=6)
+    healed = office.sync()
+
+    assert kept == before == all_ids(office)
+    assert [type(trouble) for trouble in report.troubles] == [ExactDoubtful, ExactUnexpected]
+    assert healed.errors == []
+
+
+def all_ids(office: Office) -> dict[str, set[str]]:
+    """The keys of everything that is here."""
+    tables = (
+        customers.CUSTOMERS,
+        customers.CONTACTS,
+        sales_invoices.HEADERS,
+        sales_invoices.ROWS,
+        documents.DOCUMENTS,
+        documents.ATTACHMENTS,
+    )
+    with office.database.reading() as session:
+        return {table.name: set(session.connection().execute(table.select()).scalars("id")) for table in tables}
+
+
+def test_unreadable_row_of_a_first_slow_reading_is_read_again(open_office: OpenOffice) -> None:
+    """A card that could not be read when the slow way began arrives later, though nothing changed in Exact."""
+    office = open_office(customers=12, invoices=0, faults="refuse:403:sync/CRM/Accounts,changed-type:Phone")
+    office.try_sync()
+    office.clock.forward(hours=6)
+    office.server.state.faults.off("changed-type")
+
+    office.sync()
+
+    assert_all_here(office)
