@@ -73,6 +73,10 @@ BENCHMARKS = {
         ["-m", "benchmarks.sync"],
     ),
     "minute": ("how fully writes use the calls that Exact allows per minute", ["-m", "benchmarks.minute"]),
+    "office": (
+        "the plan and the KvK report of 20,000 customers: seconds, memory, and how they grow",
+        ["-m", "benchmarks.office"],
+    ),
     "conformance": (
         "how far our verdict on invoices agrees with the official rule sets; needs the corpus",
         ["-m", "benchmarks.conformance"],
