@@ -77,6 +77,10 @@ BENCHMARKS = {
         "reading and checking invoices, as a multiple of lxml's bare parse of the same bytes",
         ["-m", "benchmarks.ingest"],
     ),
+    "office": (
+        "the plan and the KvK report of 20,000 customers: seconds, memory, and how they grow",
+        ["-m", "benchmarks.office"],
+    ),
     "conformance": (
         "how far our verdict on invoices agrees with the official rule sets; needs the corpus",
         ["-m", "benchmarks.conformance"],

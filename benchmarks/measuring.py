@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """`ru_maxrss` is in KiB on Linux and in bytes on macOS. Source: getrusage(2) of both."""
 MEBIBYTE = 1024 * 1024
 
@@ -54,7 +54,7 @@ def measure(read: Callable[[], tuple[int, int]]) -> Reading:
 
 def peak_mib() -> float:
     """The largest resident size that this process had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT / MEBIBYTE
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT / MEBIBYTE
 
 
 def tell(reading: Reading) -> None:

@@ -230,7 +230,7 @@ def normalise(scheme: str, value: str) -> tuple[str, str] | None:
 
 def _plain(text: str) -> str:
     """Unify look-alike characters (full-width digits, no-break spaces) and drop invisible ones."""
-    if text.isascii() and text.isprintable():
+    if text.isascii() and text.isprintable():  # nearly all: they have neither, and a card has many texts
         return text.strip()
     spaced = (" " if c.isspace() else c for c in unicodedata.normalize("NFKC", text))
     return "".join(c for c in spaced if unicodedata.category(c)[0] != "C").strip()

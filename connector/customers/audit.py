@@ -152,18 +152,21 @@ def audit(
     by_customer: dict[CustomerId, list[InvoiceFact]] = {}
     for invoice in invoices:
         by_customer.setdefault(invoice.customer, []).append(invoice)
-    own_number, sharers = check_kvk(own_kvk).number, _sharers(active)
-    vat_sharers = _vat_sharers(active)
+    own_number = check_kvk(own_kvk).number
+    cards = [_Card(customer) for customer in active]
+    sharers, vat_sharers = _sharers(cards), _vat_sharers(cards)
+    own_vat = _dutch_vat(own_vat)
     questions = kvk_register.questions_about(active, own_kvk=own_kvk, today=today) if register else {}
     findings = []
-    for customer in active:
+    for card in cards:
+        customer = card.customer
         question = questions.get(customer.id)
         registered = kvk_register.judge(customer, question, (register or {}).get(question)) if question else NO_FINDING
-        verdict = _judge(customer, own_number, sharers, registered)
-        doubts = _doubts(customer, own_vat, vat_sharers) if verdict[0] is not FindingStatus.NOT_APPLICABLE else []
+        verdict = _judge(card, own_number, sharers, registered)
+        doubts = _doubts(card, own_vat, vat_sharers) if verdict[0] is not FindingStatus.NOT_APPLICABLE else []
         invoiced = (in_invoices or {}).get(customer.id)
         if invoiced is not None and invoiced.kvk != own_number:
-            verdict, doubt = _beside_invoice(customer, verdict, invoiced)
+            verdict, doubt = _beside_invoice(card, verdict, invoiced)
             doubts += doubt
         status, detail_en, detail_nl, proposal = verdict
         theirs = by_customer.get(customer.id, [])
@@ -230,13 +233,21 @@ Verdict = tuple[FindingStatus, str, str, KvkNumber | None]
 NO_FINDING = RegisterFinding()
 
 
-def _judge(
-    customer: Customer, own_number: str | None, sharers: dict[str, list[str]], registered: RegisterFinding
-) -> Verdict:
-    needs, why_not = needs_kvk(customer)
-    number, oin = valid_numbers(customer)
+class _Card:
+    """A customer with what its texts turn out to be, which is looked at once: that is most of an audit's work."""
+
+    def __init__(self, customer: Customer) -> None:
+        self.customer = customer
+        self.number, self.oin = valid_numbers(customer)
+        self.vat = _dutch_vat(customer.vat_number)
+        self.needs, why_not = needs_kvk(customer)
+        self.is_foreign = why_not == "other_country"
+
+
+def _judge(card: _Card, own_number: str | None, sharers: dict[str, list[str]], registered: RegisterFinding) -> Verdict:
+    customer, number = card.customer, card.number
     check = check_kvk(customer.kvk)
-    if why_not == "other_country":
+    if card.is_foreign:
         return FindingStatus.NOT_APPLICABLE, "another country", "ander land", None
     if number and number == own_number:
         return FindingStatus.OWN_NUMBER, "the KvK number of the administration itself", _OWN_NL, None
@@ -247,9 +258,9 @@ def _judge(
         return FindingStatus.DUPLICATE, f"also on customer {others}", f"ook bij relatie {others}", None
     if check.status is KvkStatus.OK:
         return FindingStatus.OK, check.detail_en, check.detail_nl, None
-    if not needs:
+    if not card.needs:
         return FindingStatus.NOT_APPLICABLE, "a private person, by the name", "particulier, naar de naam", None
-    if check.status is KvkStatus.MISSING and oin:
+    if check.status is KvkStatus.MISSING and card.oin:
         return FindingStatus.OK, "an OIN in its own field", "een OIN in het eigen veld", None
     return (
         FindingStatus(check.status.value),
@@ -262,13 +273,12 @@ def _judge(
 _OWN_NL = "het KvK-nummer van de administratie zelf"
 
 
-def _sharers(customers: Iterable[Customer]) -> dict[str, list[str]]:
+def _sharers(cards: Iterable[_Card]) -> dict[str, list[str]]:
     """List the codes of the Dutch customers that have each number, in the order of their codes."""
     found: dict[str, list[str]] = {}
-    for customer in sorted(customers, key=lambda c: (len(c.code), c.code)):
-        number = valid_numbers(customer)[0]
-        if number and needs_kvk(customer)[1] != "other_country":
-            found.setdefault(number, []).append(customer.code)
+    for card in sorted(cards, key=_by_code):
+        if card.number and not card.is_foreign:
+            found.setdefault(card.number, []).append(card.customer.code)
     return found
 
 
@@ -276,19 +286,18 @@ Doubt = tuple[str, str]
 """In English and in Dutch. A VAT number itself is never repeated: that of a sole trader may hold a BSN."""
 
 
-def _doubts(customer: Customer, own_vat: str, vat_sharers: Mapping[str, Mapping[str, str]]) -> list[Doubt]:
+def _doubts(card: _Card, own_vat: str, vat_sharers: Mapping[str, Mapping[str, str]]) -> list[Doubt]:
     """Say what the VAT number on the card says against it.
 
     A Dutch VAT number of a legal entity holds its RSIN, which is another number than the KvK number and cannot be
     turned into it: only the comparison with other cards tells something.
     """
-    vat = _dutch_vat(customer.vat_number)
-    if not vat:
+    if not card.vat:
         return []
-    if vat == _dutch_vat(own_vat):
+    if card.vat == own_vat:
         return [("the VAT number is that of the administration itself", "het btw-nummer is dat van uw administratie")]
-    numbers = vat_sharers.get(vat, {})
-    mine = numbers.get(customer.code)
+    numbers = vat_sharers.get(card.vat, {})
+    mine = numbers.get(card.customer.code)
     others = ", ".join(one_line(code) for code, number in numbers.items() if mine and number != mine)
     if not others:
         return []
@@ -301,14 +310,14 @@ def _doubts(customer: Customer, own_vat: str, vat_sharers: Mapping[str, Mapping[
     ]
 
 
-def _beside_invoice(customer: Customer, verdict: Verdict, invoiced: InvoicedNumber) -> tuple[Verdict, list[Doubt]]:
+def _beside_invoice(card: _Card, verdict: Verdict, invoiced: InvoicedNumber) -> tuple[Verdict, list[Doubt]]:
     """Hold the card against the customer's number in its newest e-invoice.
 
     A number that differs is a doubt; where the card has none, that of the invoice is the proposal, unless a repair
     of what is on the card gives yet another.
     """
     status, detail_en, detail_nl, proposal = verdict
-    number, oin = valid_numbers(customer)
+    number, oin = card.number, card.oin
     invoice = one_line(invoiced.invoice)
     found = (
         f"the e-invoice {invoice} of {in_words(invoiced.date, 'en')} has {invoiced.kvk}",
@@ -328,14 +337,17 @@ def _dutch_vat(text: str) -> str:
     return value if re.fullmatch(r"NL[0-9]{9}B[0-9]{2}", value) else ""
 
 
-def _vat_sharers(customers: Iterable[Customer]) -> dict[str, dict[str, str]]:
+def _vat_sharers(cards: Iterable[_Card]) -> dict[str, dict[str, str]]:
     """By Dutch VAT number, the KvK numbers of the customers that have it, by code."""
     found: dict[str, dict[str, str]] = {}
-    for customer in sorted(customers, key=lambda c: (len(c.code), c.code)):
-        vat, number = _dutch_vat(customer.vat_number), valid_numbers(customer)[0]
-        if vat and number and needs_kvk(customer)[1] != "other_country":
-            found.setdefault(vat, {})[customer.code] = number
+    for card in sorted(cards, key=_by_code):
+        if card.vat and card.number and not card.is_foreign:
+            found.setdefault(card.vat, {})[card.customer.code] = card.number
     return found
+
+
+def _by_code(card: _Card) -> tuple[int, str]:
+    return len(card.customer.code), card.customer.code
 
 
 def _summarise(findings: Iterable[KvkFinding]) -> AuditSummary:

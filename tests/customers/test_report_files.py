@@ -275,6 +275,22 @@ def test_pdf_repeats_its_head_and_counts_its_pages() -> None:
     assert float(pages[0].mediabox.width) > float(pages[0].mediabox.height)
 
 
+def test_pdf_has_every_row_once_where_pages_end() -> None:
+    """Over all pages each customer stands once, in the order of the report, also those whose text takes more lines."""
+    names = [f"Klant {code:03} {'met een lange naam ' * (code % 4)}".strip() for code in range(1, 91)]
+    customers = [make_customer(str(code), name=name, kvk="") for code, name in enumerate(names, 1)]
+    long = DivisionAudit(
+        division=Division(1),
+        name="Kantoor",
+        generated_at=datetime(2026, 11, 2, tzinfo=UTC),
+        audit=audit(customers, [], own_kvk="", today=TODAY),
+    )
+
+    text = pdf_text(as_pdf([long], language="nl"))
+
+    assert re.findall(r"Klant (\d{3})", text) == [f"{code:03}" for code in range(1, 91)]
+
+
 @settings(max_examples=25)
 @given(text=st.text(st.characters(codec="utf-8"), max_size=60))
 def test_whatever_a_card_holds_can_be_written(text: str) -> None:

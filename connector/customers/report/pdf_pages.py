@@ -48,7 +48,19 @@ _NAME, _NUMBER, _DETAIL = 120, 60, 300
 _BAD, _FINE = HexColor("#8A2C0D"), HexColor("#1E5631")
 _LINE_WIDTHS = (14 * mm, 56 * mm, 28 * mm, 26 * mm, 55 * mm, 18 * mm, 19 * mm, 16 * mm, 21 * mm)
 """Of all columns but the last, which takes the rest."""
-
+_COLUMN_WIDTHS = (*_LINE_WIDTHS, _ROOM - sum(_LINE_WIDTHS))
+_LEFT, _RIGHT, _ABOVE, _BELOW = 0, 5, 2.5, 4
+"""Between the text of a cell and its edges, in points."""
+_ROWS_STYLE = (
+    ("VALIGN", (0, 0), (-1, -1), "TOP"),
+    ("LEFTPADDING", (0, 0), (-1, -1), _LEFT),
+    ("RIGHTPADDING", (0, 0), (-1, -1), _RIGHT),
+    ("TOPPADDING", (0, 0), (-1, -1), _ABOVE),
+    ("BOTTOMPADDING", (0, 0), (-1, -1), _BELOW),
+    ("LINEBELOW", (0, 0), (-1, 0), 1, ACCENT),
+    ("LINEBELOW", (0, 1), (-1, -1), 0.5, RULE),
+    ("BOX", (-1, 1), (-1, -1), 0.5, RULE),
+)
 
 _TITLE = text_style("title", 18, font=BOLD, color=ACCENT)
 _DIVISION = text_style("division", 12, font=BOLD)
@@ -119,7 +131,7 @@ def _section(each: DivisionAudit, language: str, everybody: bool) -> list[Flowab
         Spacer(0, 3 * mm),
         _counts(each, language),
         Spacer(0, 5 * mm),
-        _rows(findings, each, language) if findings else _paragraph(words.nothing_to_show, _BODY, _DETAIL),
+        _Rows(findings, each, language) if findings else _paragraph(words.nothing_to_show, _BODY, _DETAIL),
     ]
 
 
@@ -146,54 +158,75 @@ def _counts(each: DivisionAudit, language: str) -> Table:
     )
 
 
-def _rows(findings: Sequence[KvkFinding], each: DivisionAudit, language: str) -> Table:
-    words = WORDS[language]
-    head = [
-        *(
-            Paragraph(title, _HEAD)
-            for title in (words.code, words.customer, words.kvk, words.status, words.detail, words.proposal)
-        ),
-        Paragraph(words.last_invoice, _HEAD),
-        Paragraph(words.invoices, _HEAD_RIGHT),
-        Paragraph(words.amount, _HEAD_RIGHT),
-        Paragraph(words.new_kvk, _HEAD),
-    ]
-    rows = [_row(finding, each.currency, language) for finding in findings]
-    last = len(head) - 1
-    return Table(
-        [head, *rows],
-        colWidths=[*_LINE_WIDTHS, _ROOM - sum(_LINE_WIDTHS)],
-        repeatRows=1,
-        style=[
-            ("VALIGN", (0, 0), (-1, -1), "TOP"),
-            ("LEFTPADDING", (0, 0), (-1, -1), 0),
-            ("RIGHTPADDING", (0, 0), (-1, -1), 5),
-            ("TOPPADDING", (0, 0), (-1, -1), 2.5),
-            ("BOTTOMPADDING", (0, 0), (-1, -1), 4),
-            ("LINEBELOW", (0, 0), (-1, 0), 1, ACCENT),
-            ("LINEBELOW", (0, 1), (-1, -1), 0.5, RULE),
-            ("BOX", (last, 1), (last, -1), 0.5, RULE),
-            ("LEFTPADDING", (last, 0), (last, -1), 3),
-        ],
+class _Rows(Flowable):
+    """The table of findings, made a page at a time.
+
+    One `Table` of all of them copies what is left and measures every cell of it anew for every page, and holds every
+    cell till the end: twenty thousand rows took minutes and 700 MiB.
+    """
+
+    def __init__(self, findings: Sequence[KvkFinding], each: DivisionAudit, language: str) -> None:
+        super().__init__()
+        self._findings, self._each, self._language = findings, each, language
+
+    def wrap(self, availWidth: float, availHeight: float) -> tuple[float, float]:
+        """Ask for more than there is: it is always split, and never drawn itself."""
+        return availWidth, availHeight + 1
+
+    def split(self, availWidth: float, availHeight: float) -> list[Flowable]:
+        """Give a table of the rows that fit, and all that are left; nothing when not even one fits."""
+        rows = [_head(self._language)]
+        heights = [_height(rows[0])]
+        for finding in self._findings:
+            row = _row(finding, self._each.currency, self._language)
+            height = _height(row)
+            if sum(heights) + height > availHeight:
+                break
+            rows.append(row)
+            heights.append(height)
+        shown = len(rows) - 1
+        if not shown:
+            return []
+        left = self._findings[shown:]
+        table = Table(rows, colWidths=_COLUMN_WIDTHS, rowHeights=heights, style=_ROWS_STYLE)
+        return [table, _Rows(left, self._each, self._language)] if left else [table]
+
+
+def _height(row: Sequence[Sequence[Paragraph]]) -> float:
+    """The height of a row as a `Table` would find it."""
+    cells = (
+        sum(paragraph.wrap(width - _LEFT - _RIGHT, _HEIGHT)[1] for paragraph in cell)
+        for cell, width in zip(row, _COLUMN_WIDTHS, strict=True)
     )
+    return max(cells) + _ABOVE + _BELOW
 
 
-def _row(finding: KvkFinding, currency: str, language: str) -> list[object]:
+def _head(language: str) -> list[list[Paragraph]]:
+    words = WORDS[language]
+    titles = (words.code, words.customer, words.kvk, words.status, words.detail, words.proposal, words.last_invoice)
+    return [
+        *([Paragraph(title, _HEAD)] for title in titles),
+        [Paragraph(words.invoices, _HEAD_RIGHT)],
+        [Paragraph(words.amount, _HEAD_RIGHT)],
+        [Paragraph(words.new_kvk, _HEAD)],
+    ]
+
+
+def _row(finding: KvkFinding, currency: str, language: str) -> list[list[Paragraph]]:
     customer = finding.customer
     place = " ".join(filter(None, [customer.postcode, customer.city, customer.country]))
+    status = STATUSES[language][finding.status].word
     return [
-        _paragraph(customer.code, _CELL, _NUMBER),
+        [_paragraph(customer.code, _CELL, _NUMBER)],
         [_paragraph(customer.name, _CELL_BOLD, _NAME), _paragraph(place, _CELL, _NAME)],
-        _paragraph(finding.kvk, _CELL, _NUMBER),
-        _paragraph(
-            STATUSES[language][finding.status].word, _CELL_FINE if finding.status in FINE else _CELL_BAD, _NUMBER
-        ),
-        _paragraph(detail(finding, language), _CELL, _DETAIL),
-        _paragraph(finding.proposal or "", _CELL, _NUMBER),
-        _paragraph(date_text(finding.last_invoice_date, language), _CELL, _NUMBER),
-        _paragraph(str(finding.invoices_12m), _CELL_RIGHT, _NUMBER),
-        _paragraph(money(finding.amount_12m, currency, language), _CELL_RIGHT, _NUMBER),
-        "",
+        [_paragraph(finding.kvk, _CELL, _NUMBER)],
+        [_paragraph(status, _CELL_FINE if finding.status in FINE else _CELL_BAD, _NUMBER)],
+        [_paragraph(detail(finding, language), _CELL, _DETAIL)],
+        [_paragraph(finding.proposal or "", _CELL, _NUMBER)],
+        [_paragraph(date_text(finding.last_invoice_date, language), _CELL, _NUMBER)],
+        [_paragraph(str(finding.invoices_12m), _CELL_RIGHT, _NUMBER)],
+        [_paragraph(money(finding.amount_12m, currency, language), _CELL_RIGHT, _NUMBER)],
+        [],
     ]
 
 
