@@ -129,12 +129,12 @@ def _best(costs: Sequence[Cost]) -> Cost:
 
 def _show(found: Mapping[Task, tuple[Cost, Cost]]) -> dict[str, dict[str, Any]]:
     """Print a line per command; returns them with whether the bars are kept."""
-    start = [cost.cpu_seconds for cost in found[START]]
+    start = min(cost.cpu_seconds for cost in found[START])  # no matter how large the office is
     rows, result = [], {}
     for task, (few, many) in found.items():
         growth = None
-        if task is not START and few.cpu_seconds > start[0]:
-            growth = (many.cpu_seconds - start[1]) / (few.cpu_seconds - start[0])
+        if task is not START and few.cpu_seconds > start:
+            growth = (many.cpu_seconds - start) / (few.cpu_seconds - start)
         kept = (task.seconds is None or many.seconds < task.seconds) and many.peak_mib * MEBIBYTE < PEAK_BYTES
         rows.append(
             [
