@@ -143,7 +143,7 @@ def _storable_all(value: Any) -> Any:
     return value
 
 
-def _translated(error: Exception, shown_url: str) -> ConnectorError | None:
+def _translated(error: Exception, shown_url: str, *, writes: bool) -> ConnectorError | None:
     """What one of the driver's errors means to the caller; None when it is a fault of ours."""
     if isinstance(error, sqlalchemy.exc.TimeoutError):
         return Busy("all connections to the database are in use")
@@ -152,7 +152,7 @@ def _translated(error: Exception, shown_url: str) -> ConnectorError | None:
     cause = str(error.orig)
     if PASSING.search(cause):
         return Busy("the database is busy")
-    if isinstance(error, sqlalchemy.exc.InternalError):
+    if writes and isinstance(error, sqlalchemy.exc.InternalError):
         return Busy("the database does not take writes at the moment")  # read-only while another server takes over
     if error.connection_invalidated:
         return Busy("the connection to the database was lost")
@@ -197,7 +197,7 @@ class Database:
             Busy: Another writer was too long at it, or the connection was lost. Nothing was kept.
             DatabaseBehind: The database is missing, unreachable, of another version or no database.
         """
-        with self._errors(), Session(self.engine, expire_on_commit=False) as session:
+        with self._errors(writes=True), Session(self.engine, expire_on_commit=False) as session:
             yield session
             session.commit()
 
@@ -213,11 +213,11 @@ class Database:
             session.rollback()
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def _errors(self, *, writes: bool = False) -> Iterator[None]:
         try:
             yield
         except (DBAPIError, sqlalchemy.exc.TimeoutError) as error:
-            translated = _translated(error, self.shown_url)
+            translated = _translated(error, self.shown_url, writes=writes)
             if translated is None:
                 raise
             raise translated from error

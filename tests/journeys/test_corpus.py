@@ -93,8 +93,9 @@ def read(path: Path) -> Facts:
 
 
 def text(element: Any, path: str) -> str:
+    """The text at a path, its white space collapsed: names and numbers are read as one line."""
     found = element.xpath(path, namespaces=NAMESPACES)
-    return (found[0].text or "").strip() if found else ""
+    return " ".join((found[0].text or "").split()) if found else ""
 
 
 def name(root: Any, role: str) -> str:
