@@ -84,14 +84,6 @@ def get(session: Session, envelope_id: str) -> Envelope | None:
     return None if row is None else _read(row._asdict())
 
 
-def find_by_message_id(session: Session, message_id: str) -> Envelope | None:
-    """The first arrival of a mail with this Message-ID."""
-    c = ENVELOPES.c
-    statement = select(ENVELOPES).where(c.message_id == storable(message_id))
-    row = session.connection().execute(statement.order_by(c.received_at, c.id).limit(1)).one_or_none()
-    return None if row is None else _read(row._asdict())
-
-
 def _read(row: dict[str, object]) -> Envelope:
     kept = tuple((name, sha256) for name, sha256 in row["files"])  # type: ignore[attr-defined]  # a list of pairs
     return Envelope(**{**row, "origin": Origin(str(row["origin"])), "files": kept})  # type: ignore[arg-type]  # as stored

@@ -162,7 +162,8 @@ def test_unsafe_base_is_refused(base: str) -> None:
 @pytest.mark.parametrize("base", ["http://127.0.0.1:8000", "http://localhost:1", "http://[::1]:1", BASE])
 def test_loopback_may_do_without_tls(base: str) -> None:
     """The sandbox runs on a loopback address."""
-    make_http_client(base, "1.0").close()
+    with make_http_client(base, "1.0") as http:
+        assert str(http.base_url).rstrip("/") == base
 
 
 def test_expired_token_is_renewed_once(bench: Bench, exact: respx.MockRouter) -> None:
