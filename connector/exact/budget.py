@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import Any, Self
 
 from connector.errors import ExactRateLimited
-from connector.exact.protocol import Limits, read_epoch, read_limits
+from connector.exact.protocol import Limits, by_area, read_epoch, read_limits
 
 MINUTE_LIMIT = 60
 DAY_LIMIT = 5000
@@ -71,8 +71,7 @@ def priority_of(endpoint: str) -> Priority:
     >>> priority_of("sync/CRM/Accounts").name
     'CUSTOMERS'
     """
-    path = endpoint.lower().removeprefix("sync/").removeprefix("bulk/")
-    return next((priority for start, priority in _PRIORITIES if path.startswith(start)), Priority.CUSTOMERS)
+    return by_area(_PRIORITIES, endpoint, Priority.CUSTOMERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,12 @@ Pure: statuses, headers and bytes come in as arguments, and so does the time. Se
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -265,8 +265,16 @@ def scope_of(endpoint: str) -> str:
     >>> scope_of("sync/CRM/Accounts")
     'Crm accounts'
     """
+    return by_area(SCOPES, endpoint, "")
+
+
+Value = TypeVar("Value")
+
+
+def by_area(table: Iterable[tuple[str, Value]], endpoint: str, default: Value) -> Value:
+    """Look an endpoint up by how its path begins in lower case, whether it is plain, sync or bulk."""
     path = endpoint.lower().removeprefix("sync/").removeprefix("bulk/")
-    return next((scope for start, scope in SCOPES if path.startswith(start)), "")
+    return next((value for start, value in table if path.startswith(start)), default)
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:
