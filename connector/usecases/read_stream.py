@@ -33,7 +33,7 @@ REFUSED_FOR = timedelta(days=1)
 FEW = 10
 """So many rows may be gone at once from any stream; more only when they are no more than half of it."""
 KEPT_FOR = timedelta(hours=6)
-"""How long after a doubtful reading the whole stream is read again; one by row version that read nothing at all is at once."""
+"""How long after a doubtful reading the whole stream is read again; an empty one by row version is at once."""
 ASKED_TOGETHER = 30
 """Keys in one filter: 72 characters each; a whole address may have 6,000 (exact-online-api.md 2.1 [one])."""
 
