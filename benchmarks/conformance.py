@@ -63,6 +63,16 @@ class Tally:
     same_verdict: int = 0
     exceptions: list[str] = field(default_factory=list)
 
+    def add(self, name: str, official: set[str], found: set[str]) -> None:
+        """Count a file by the fatal ids that the official rules and ours found; our own ids count for the verdict."""
+        ids = {rule for rule in found if not rule.startswith("CON-")}
+        self.files += 1
+        self.same_verdict += bool(found) == bool(official)
+        if ids == official or (official == {STOPPED} and found):
+            self.same_ids += 1
+        if ids != official or bool(found) != bool(official):
+            self.exceptions.append(difference(name, official, found))
+
 
 def main(words: list[str]) -> int:
     """Measure, print, and write when asked; 1 when the agreement is less than promised."""
@@ -115,14 +125,7 @@ def measure_invoices(corpus: Path) -> dict[str, Tally]:
             continue
         official = ours(set(expected["fatal"]))
         found = fatal_of((folder / expected["file"]).read_bytes(), profile)
-        ids = {rule for rule in found if not rule.startswith("CON-")}
-        tally = tallies[profile]
-        tally.files += 1
-        tally.same_verdict += bool(found) == bool(official)
-        if ids == official or (official == {STOPPED} and found):
-            tally.same_ids += 1
-        if ids != official or bool(found) != bool(official):
-            tally.exceptions.append(difference(f"{folder.name}/{expected['file']}", official, found))
+        tallies[profile].add(f"{folder.name}/{expected['file']}", official, found)
     return {profile: tallies[profile] for profile in JUDGED if profile in tallies}
 
 
