@@ -77,6 +77,10 @@ BENCHMARKS = {
         "reading and checking invoices, as a multiple of lxml's bare parse of the same bytes",
         ["-m", "benchmarks.ingest"],
     ),
+    "rival": (
+        "the same beside the official rules, where you have them: bench rival RULES.xslt",
+        ["-m", "benchmarks.rival"],
+    ),
     "office": (
         "the plan and the KvK report of 20,000 customers: seconds, memory, and how they grow",
         ["-m", "benchmarks.office"],
