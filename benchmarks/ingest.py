@@ -8,6 +8,7 @@ in turns; the best turn of each counts.
 import argparse
 import json
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -45,14 +46,14 @@ def main() -> None:
                 f"{sum(map(len, sets[name])) / 1e6:.1f}",
                 f"{1000 * row['bare']:.1f}",
                 f"{row['read'] / row['bare']:.1f}",
-                f"{row['check'] / row['bare']:.1f}",
-                f"{(row['read'] + row['check']) / row['bare']:.1f}",
+                f"{(row['both'] - row['read']) / row['bare']:.1f}",
+                f"{row['both'] / row['bare']:.1f}",
             ]
             for name, row in rows.items()
         ],
     )
     shortest, longest = (rows[f"one of {number:,} lines"] for number in (LINES[0], LINES[-1]))
-    growth = (longest["read"] + longest["check"]) / (shortest["read"] + shortest["check"])
+    growth = longest["both"] / shortest["both"]
     print(f"\nthe same lines in one invoice of {LINES[-1]:,} cost {growth:.2f} times what they cost in invoices of ten")
     print(json.dumps({"benchmark": "ingest", "machine": machine(), "seconds": rows, "growth": growth}))
 
@@ -79,12 +80,11 @@ def with_lines(number: int) -> bytes:
 
 
 def measure(xmls: Sequence[bytes], turns: int) -> dict[str, float]:
-    """Seconds of CPU for all of them: parsed barely, read, and (once read) checked."""
-    readings = [read_invoice(xml) for xml in xmls]
+    """Seconds of CPU for all of them: parsed barely; parsed and read; parsed, read and checked."""
     ways: dict[str, Callable[[], object]] = {
-        "bare": lambda: [etree.fromstring(xml) for xml in xmls],
-        "read": lambda: [read_invoice(xml) for xml in xmls],
-        "check": lambda: [check_invoice(reading) for reading in readings],
+        "bare": lambda: deque(map(etree.fromstring, xmls), 0),
+        "read": lambda: deque(map(read_invoice, xmls), 0),
+        "both": lambda: deque(map(check_invoice, xmls), 0),
     }
     best = dict.fromkeys(ways, float("inf"))
     for _ in range(turns):

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import NewType
 
 from stdnum import ean, iban
@@ -54,6 +55,7 @@ _PLACEHOLDER_WORDS = frozenset({
 _SEQUENCES = frozenset({"12345678", "87654321"})
 _NL_VAT = re.compile(r"[0-9]{9}B[0-9]{2}")
 _FOREIGN_VAT = re.compile(r"(?!NL)[A-Z]{2}[0-9A-Z+*]{0,3}[0-9]{5,12}[0-9A-Z]{0,2}")
+_BARE_VAT = re.compile(r"[0-9A-Z]*[0-9][0-9A-Z]*")
 _ANY_VAT = re.compile(r"[A-Z]{2}[0-9A-Z+*]{2,13}")
 _ANY_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[0-9A-Z]{11,30}")
 _NL_IBAN = re.compile(r"NL[0-9]{2}[A-Z]{4}[0-9]{10}")
@@ -94,6 +96,8 @@ def compact(text: str) -> str:
     '010612345670'
     """
     rest = _plain(text)
+    if rest.isdigit() and rest.isascii():
+        return rest
     while match := _LABEL.match(rest):
         rest = rest[match.end() :]
     return _NOISE.sub("", rest).upper()
@@ -114,6 +118,8 @@ def check_kvk(text: str) -> KvkCheck:
     'a VAT number'
     """
     plain = _plain(text)
+    if _is_digits(plain, 8) and plain not in _SEQUENCES and len(set(plain)) > 1:  # nearly all
+        return KvkCheck(status=KvkStatus.OK, number=KvkNumber(plain))
     if not plain:
         return KvkCheck(status=KvkStatus.MISSING, detail_en="no KvK number", detail_nl="geen KvK-nummer")
     value = compact(plain)
@@ -153,6 +159,8 @@ def compact_vat(text: str) -> str:
     ('NL111111111B01', 'NL123456782B90')
     """
     plain = _plain(text).upper()
+    if _BARE_VAT.fullmatch(plain):
+        return "NL" + plain if _NL_VAT.fullmatch(plain) else plain
     plain = re.sub(r"^(?:ISO6523-ACTORID-UPIS::)?(?:9944:|NL:VAT\b|BTW\b|VAT\b)[\s:.-]*", "", plain)
     plain = re.sub(r"^(?:-?(?:ID|NR|NUMMER|NUMBER|NO)\b)[\s:.-]*", "", plain)
     value = re.sub(r"[^0-9A-Z+*]", "", plain)
@@ -172,6 +180,11 @@ def check_vat(text: str) -> bool:
     if not _ANY_VAT.fullmatch(value):
         return False
     country = {"EL": "gr", "XI": "gb"}.get(value[:2], value[:2].lower())
+    return _has_right_digits(country, value)
+
+
+@lru_cache(maxsize=64)  # all invoices of a sender have its own
+def _has_right_digits(country: str, value: str) -> bool:
     if country == "nl":
         return bool(re.fullmatch(r"NL[0-9]{9}B[0-9]{2}", value)) and btw.is_valid(value)
     module = get_cc_module(country, "vat")
@@ -243,6 +256,8 @@ def _is_digits(text: str, length: int) -> bool:
 def _split_participant(scheme: str, value: str) -> tuple[str, str]:
     """Take a Peppol participant id apart (`iso6523-actorid-upis::0106:12345670`, `0106:12345670`)."""
     scheme = normalise_scheme(scheme)
+    if ":" not in value:
+        return scheme, value
     bare = re.sub(rf"^{_PARTICIPANT}::", "", value, flags=re.IGNORECASE)
     match = re.fullmatch(r"([0-9]{4}):(.+)", bare)
     if match and (bare != value or scheme in ("", _PARTICIPANT, normalise_scheme(match[1]))):

@@ -1,161 +1,200 @@
-"""Node: a UBL document as `ubl` reads it and `checks` tests it; elements by their usual prefix, each with its place.
+"""Tree: a UBL document as `ubl` reads it and `checks` tests it; elements by their usual name, each with its place.
 
-Prefixes in a file are free, so names here are ours: `cbc:` for leaves, `cac:` for aggregates, whatever was written.
-A Node only points into lxml's tree and nothing is kept of what was asked: a second tree of Python objects would take
-many times the size of the file. Only an indexed Node knows its children, for who asks many names of an element and
-then lets go of it.
+The elements are those of the standard library, which C code walks. Prefixes in a file are free, so names here are
+ours: `cbc:ID` for leaves, `cac:Party` for aggregates, whatever was written; a path is such names with `/` between.
 """
 
 import re
-from collections.abc import Iterator
-from functools import lru_cache
-from typing import Self
-
-from lxml import etree
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import cached_property, lru_cache
+from xml.etree.ElementTree import Element
 
 CAC = "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2"
 CBC = "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"
+WHITE_SPACE = " \t\r\n"
+
+Place = Element | tuple[Element, str]
+"""Where something is wrong: an element, or what is missing below one."""
+
 _PREFIXES = {CAC: "cac:", CBC: "cbc:"}
 _BREAKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+_LONG = 200
+"""Characters of a name that is not remembered: only strangers have such names."""
 _TURNS = re.compile(r"[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_NAMESPACES = {"cac": CAC, "cbc": CBC}
 
 
 def short_name(tag: str) -> str:
-    """Give `cbc:ID` for an element's tag; the bare name for the root, the tag itself for foreign elements."""
+    """Give `cbc:ID` for an element's tag; the bare name without a namespace, the tag itself for foreign elements."""
     namespace, _, local = tag[1:].partition("}") if tag.startswith("{") else ("", "", tag)
     return _PREFIXES.get(namespace, f"{{{namespace}}}" if namespace else "") + local
 
 
-@lru_cache(maxsize=1024)  # the names that our own code asks for
-def _tag(name: str) -> str:
-    """Give an element's tag for `cbc:ID`."""
-    prefix, _, local = name.partition(":")
-    return f"{{{_NAMESPACES[prefix]}}}{local}"
+@lru_cache(maxsize=1024)
+def _cached_name(tag: str) -> str:
+    return short_name(tag)
 
 
-class Node:
-    """An element with its children by name and its XPath; both are looked up when asked."""
-
-    __slots__ = ("_firsts", "_is_indexed", "_name", "_parent", "_path", "_position", "element")
-
-    def __init__(self, element: etree._Element, name: str, parent: "Node | None" = None, position: int = 1) -> None:
-        """Point to an element.
-
-        Args:
-            name: The short name; for the root, without `parent`, its XPath.
-            position: Among the parent's children of this name, from 1.
-        """
-        self.element = element
-        self._name = name
-        self._parent = parent
-        self._position = position
-        self._path = "" if parent else name
-        self._is_indexed: bool = parent is not None and parent._is_indexed
-        self._firsts: dict[str, etree._Element] | None = None
-
-    def indexed(self) -> Self:
-        """Go through the children only once, as every Node that comes from this one will; gives itself."""
-        self._is_indexed = True
-        return self
-
-    @property
-    def path(self) -> str:
-        """The XPath, with a position where the parent has more of the same name."""
-        if not self._path and self._parent is not None:
-            is_alone = self._position == 1 and next(self.element.itersiblings(_tag(self._name)), None) is None
-            self._path = self._parent.below(self._name if is_alone else f"{self._name}[{self._position}]")
-        return self._path
-
-    def nodes(self, name: str) -> list["Node"]:
-        """Give the children of this name, in document order."""
-        return list(self._each(name))
-
-    def all(self, *names: str) -> list["Node"]:
-        """Follow a path of names through every branch."""
-        return list(self._walk(names))
-
-    def first(self, *names: str) -> "Node | None":
-        """Follow a path of names, in document order, to the first element that is there."""
-        if len(names) == 1:
-            child = self._first(names[0])
-            return None if child is None else Node(child, names[0], self)
-        return next(self._walk(names), None)
-
-    def text(self, *names: str) -> str:
-        """Give the text of the first element on the path in one line, without white space around it; empty when absent.
-
-        A line break or a mark that turns the direction of writing means nothing in a name or a number, and does harm
-        in a mail's header or a file's name.
-        """
-        element = self._first(names[0]) if len(names) == 1 else next(self._elements(names), None)
-        return _in_one_line(element.text or "") if element is not None else ""
-
-    def texts(self, *names: str) -> list[str]:
-        """Give the texts of all elements on the path that are not empty."""
-        return [text for element in self._elements(names) if (text := (element.text or "").strip())]
-
-    def first_text(self, *names: str) -> str:
-        """Give the first text on the path that is not empty, in one line."""
-        return next((text for each in self._elements(names) if (text := _in_one_line(each.text or ""))), "")
-
-    def attribute(self, name: str) -> str:
-        """Give an attribute in one line without white space around it; empty when absent."""
-        return _in_one_line(str(self.element.get(name) or ""))
-
-    def below(self, name: str) -> str:
-        """Give the XPath of a child that need not be there."""
-        return f"{self.path}/{name}"
-
-    def is_empty(self) -> bool:
-        """Tell whether it has no UBL children at all."""
-        return next(self.element.iterchildren(f"{{{CAC}}}*", f"{{{CBC}}}*"), None) is None
-
-    def _each(self, name: str) -> Iterator["Node"]:
-        for position, element in enumerate(self._children(name), 1):
-            yield Node(element, name, self, position)
-
-    def _walk(self, names: tuple[str, ...]) -> Iterator["Node"]:
-        if len(names) < 2:
-            yield from self._each(names[0]) if names else (self,)
-            return
-        for child in self._each(names[0]):
-            yield from child._walk(names[1:])
-
-    def _elements(self, names: tuple[str, ...]) -> Iterator[etree._Element]:
-        """Follow a path of names through every branch, without making Nodes on the way."""
-        found = self._children(names[0]) if names else iter((self.element,))
-        for name in names[1:]:
-            found = _below(found, _tag(name))
-        return found
-
-    def _first(self, name: str) -> etree._Element | None:
-        tag = _tag(name)
-        return self._index().get(tag) if self._is_indexed else next(self.element.iterchildren(tag), None)
-
-    def _children(self, name: str) -> Iterator[etree._Element]:
-        tag = _tag(name)
-        if not self._is_indexed:
-            return self.element.iterchildren(tag)
-        first = self._index().get(tag)
-        return iter(()) if first is None else _with_others(first, tag)
-
-    def _index(self) -> dict[str, etree._Element]:
-        if self._firsts is None:
-            self._firsts = {str(child.tag): child for child in self.element.iterchildren(reversed=True)}
-        return self._firsts
+@lru_cache(maxsize=1024)  # the paths that our own code asks for
+def _split(path: str) -> tuple[str, ...]:
+    return tuple(path.split("/"))
 
 
-def _in_one_line(text: str) -> str:
+@lru_cache(maxsize=1024)
+def _split_last(path: str) -> tuple[str, str]:
+    parent, _, name = path.rpartition("/")
+    return parent, name
+
+
+def find_all(element: Element | None, path: str) -> list[Element]:
+    """Follow a path through every branch, in document order; nothing below nothing."""
+    if element is None or "/" not in path:
+        return [] if element is None else element.findall(path)
+    found = [element]
+    for name in _split(path):
+        found = found[0].findall(name) if len(found) == 1 else [child for one in found for child in one.findall(name)]
+        if not found:
+            break
+    return found
+
+
+def find(element: Element, path: str) -> Element | None:
+    """Give the first element on the path."""
+    if "/" not in path:
+        return element.find(path)
+    found = find_all(element, path)
+    return found[0] if found else None
+
+
+def has_any(element: Element, paths: tuple[str, ...]) -> bool:
+    """Tell whether there is an element on one of the paths."""
+    for path in paths:  # noqa: SIM110  # asked a hundred times an invoice; a generator takes twice as long
+        if element.find(path) is not None if "/" not in path else find_all(element, path):
+            return True
+    return False
+
+
+def strip(text: str | None) -> str:
+    """Take away the white space that XML knows, around a text."""
+    return text.strip(WHITE_SPACE) if text else ""
+
+
+def text_of(element: Element | None, path: str = "") -> str:
+    """Give the text of the first element on the path, or of the element itself; empty when there is none."""
+    if path and element is not None:
+        element = element.find(path) if "/" not in path else find(element, path)
+    return element.text.strip(WHITE_SPACE) if element is not None and element.text else ""
+
+
+def texts_of(element: Element, path: str) -> list[str]:
+    """Give the texts of all elements on the path, empty ones too."""
+    return [strip(one.text) for one in find_all(element, path)]
+
+
+def line_of(element: Element | None, path: str = "") -> str:
+    """Give a text as `text_of` does, in one line.
+
+    A line break or a mark that turns the direction of writing means nothing in a name or a number, and does harm
+    in a mail's header or a file's name.
+    """
+    if path and element is not None:
+        element = element.find(path) if "/" not in path else find(element, path)
+    return in_one_line(element.text) if element is not None and element.text else ""
+
+
+def in_one_line(text: str) -> str:
+    """Make spaces of line breaks and control characters, and take away white space around."""
     text = text.strip()
     return text if text.isprintable() else _BREAKS.sub(" ", _TURNS.sub("", text)).strip()
 
 
-def _below(elements: Iterator[etree._Element], tag: str) -> Iterator[etree._Element]:
-    for element in elements:
-        yield from element.iterchildren(tag)
+class Tree:
+    """The elements of a document, also by name."""
+
+    def __init__(self, root: Element) -> None:
+        """Take a parsed document; its tags are made ours, the root's its bare name."""
+        self.root = root
+        by_tag: dict[str, list[Element]] = defaultdict(list)
+        self.parents: list[Element] = []
+        """Those with children."""
+        for element in root.iter():
+            by_tag[element.tag].append(element)
+            if len(element):
+                self.parents.append(element)
+        self.elements: dict[str, list[Element]] = {}
+        """By name, in document order."""
+        for tag, elements in by_tag.items():
+            name = _cached_name(tag) if len(tag) < _LONG else short_name(tag)
+            self.elements[name] = elements
+            for element in elements:
+                element.tag = name
+        root.tag = root.tag.rpartition("}")[2]
+        self.elements[root.tag] = [root]
+        self._found: dict[str, list[Element]] = {}
+        """By path below the root, for which the root's children are gone through once."""
+        for child in root:
+            self._found.setdefault(child.tag, []).append(child)
+
+    @property
+    def size(self) -> int:
+        """How many elements there are."""
+        return sum(map(len, self.elements.values()))
+
+    def all(self, path: str) -> list[Element]:
+        """Give what is on the path below the root; not to be changed."""
+        found = self._found.get(path)
+        if found is None:
+            parent, name = _split_last(path)
+            if not parent or name not in self.elements:
+                found = []
+            else:
+                parents = self.all(parent)
+                if len(parents) == 1:
+                    found = parents[0].findall(name)
+                else:
+                    found = [child for one in parents for child in one.findall(name)]
+            self._found[path] = found
+        return found
+
+    def first(self, path: str) -> Element | None:
+        """Give the first element on the path below the root."""
+        found = self.all(path)
+        return found[0] if found else None
+
+    def line(self, path: str) -> str:
+        """Give the text of the first element on the path, in one line; empty when absent."""
+        found = self.all(path)
+        return line_of(found[0]) if found else ""
+
+    @cached_property
+    def _parents(self) -> dict[Element, Element]:
+        return {child: parent for parent in self.parents for child in parent}
+
+    @cached_property
+    def _positions(self) -> dict[tuple[Element, str], dict[Element, int]]:
+        return {}
+
+    def _position(self, element: Element, parent: Element) -> int:
+        """The place among the parent's children of its name; 0 for the only one."""
+        siblings = self._positions.get((parent, element.tag))
+        if siblings is None:
+            found = [child for child in parent if child.tag == element.tag]
+            siblings = {one: place for place, one in enumerate(found, 1)} if len(found) > 1 else {}
+            self._positions[parent, element.tag] = siblings
+        return siblings.get(element, 0)
+
+    def path_of(self, place: Place) -> str:
+        """Give the XPath of a place, with a position where the parent has more of the same name."""
+        element, below = place if isinstance(place, tuple) else (place, "")
+        steps = [below] if below else []
+        while element is not self.root:
+            parent = self._parents[element]
+            position = self._position(element, parent)
+            steps.append(f"{element.tag}[{position}]" if position else element.tag)
+            element = parent
+        return "/".join(["", self.root.tag, *reversed(steps)])
 
 
-def _with_others(first: etree._Element, tag: str) -> Iterator[etree._Element]:
-    yield first
-    yield from first.itersiblings(tag)
+def each(elements: Iterable[Element], path: str) -> Iterator[Element]:
+    """Follow a path below each of several elements."""
+    return (found for element in elements for found in find_all(element, path))

@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from itertools import islice
-
-from lxml import etree
+from typing import NamedTuple
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, XMLParser
 
 from connector.errors import ConnectorError, InvoiceUnreadable, NotAnInvoice
 from connector.identifiers import (
@@ -26,7 +28,7 @@ from connector.identifiers import (
     normalise_scheme,
 )
 from connector.ingest.findings import Findings
-from connector.ingest.tree import CAC, CBC, Node, short_name
+from connector.ingest.tree import CBC, WHITE_SPACE, Tree, find_all, in_one_line, line_of, short_name
 from connector.ingest.unpack import LARGEST_FILE, MEGABYTE, clean_name
 from connector.invoice import (
     Address,
@@ -81,6 +83,8 @@ LONGEST_TEXT = 1_000_000
 """Characters of a text that is no embedded file."""
 MOST_EMBEDDED = 100
 """Files inside the XML; NLCIUS advises ten at most."""
+LONGEST_NAME = 200
+"""Characters of an element's name, and of a namespace; those of UBL have less than a hundred."""
 LONGEST_NUMBER = 40
 """Characters of an amount; more would not be summed exactly."""
 LONGEST_IDENTIFIER = 200
@@ -91,19 +95,12 @@ MOST_IDENTIFIERS = 100
 
 ZERO = Decimal(0)
 
-_TOO_DEEP = etree.XPath("boolean(" + "/*" * (DEEPEST + 1) + ")")
-_TOO_MANY = etree.XPath(
-    f"boolean(/*/cac:*/descendant-or-self::*[*[{MOST_CHILDREN + 1}]])"
-    f" or count(/*/cac:TaxTotal/cac:TaxSubtotal | /*/cac:AdditionalDocumentReference/cac:Attachment) > {MOST_CHILDREN}"
-    f" or count(/*/cac:*/cac:AllowanceCharge) > {MOST_ALLOWANCES}",
-    namespaces={"cac": CAC},
-)
-_TOO_LONG = etree.XPath(
-    f"boolean(//text()[string-length() > {LONGEST_TEXT}][not(parent::cbc:EmbeddedDocumentBinaryObject)])",
-    namespaces={"cbc": CBC},
-)
-_HUGE = 10_000_000
-"""Bytes of one text, from which on lxml wants to be asked for it (`huge_tree`)."""
+_EMBEDDED = f"{{{CBC}}}EmbeddedDocumentBinaryObject"
+_LONG_NAMESPACE = re.compile(rb"xmlns(?::[^\s=]*+)?\s*+=\s*+[\"'][^\"']{%d}" % (LONGEST_NAME + 1))
+"""The parser writes the namespace into each name: a long one would be multiplied by the number of names."""
+_HARMLESS = 16_384
+"""Bytes in which no such product comes to much."""
+_UTF_8 = re.compile(rb"utf-?8", re.IGNORECASE)
 _ENCODINGS = re.compile(rb"utf-?8|us-ascii|iso-?8859-?[0-9]{1,2}|latin-?1|(?:windows-|cp)125[0-8]", re.IGNORECASE)
 """Those in which markup is ASCII, besides UTF-16; e-invoices are in UTF-8."""
 _WIDE = re.compile(rb"utf-?16(?:le|be)?", re.IGNORECASE)
@@ -119,6 +116,7 @@ _START = re.compile(rb"(?:\xef\xbb\xbf)?\s*+<")
 _DOCTYPE = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s++|<\?.*?\?>|<!--.*?-->)*+<!DOCTYPE", re.DOTALL)
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 _DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:Z|[+-][0-9]{2}:[0-9]{2}|T[0-9:.]{4,20}Z?)?")
+_ITEM_CODES = tuple(f"cac:{kind}ItemIdentification" for kind in ("Sellers", "Standard", "Buyers"))
 _EN = "urn:cen.eu:en16931:2017"
 _PEPPOL = _EN + "#compliant#urn:fdc:peppol.eu:2017:poacc:"
 
@@ -143,12 +141,10 @@ class Reading:
     """A word of interfaces.md (`check`): nlcius, si-ubl-1.2, peppol-bis-3 …"""
     doubts: Findings = field(repr=False)
     embedded: tuple[Embedded, ...]
-    xml: bytes = field(compare=False, repr=False)
-    """The bytes that were read. The rules parse them again: their tree is many times as large, and not kept."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What was doubtful while reading; the rules come with `checks.check_invoice`."""
+        """What was doubtful while reading; the rules come with `checks.check_tree`."""
         return self.doubts.listed()
 
 
@@ -160,38 +156,63 @@ def read_invoice(xml: bytes) -> Reading:
             ENCODING), too large or too deep (TOO-LARGE, TOO-DEEP), or without anything in it (EMPTY).
         NotAnInvoice: XML with another root, named in the message; anything else that cannot be read.
     """
-    root = read_tree(xml).indexed()
-    doubts = Findings()
-    invoice = _read_root(root, doubts)
-    embedded = _read_embedded(root, invoice.number, doubts)
+    return read_tree(parse_tree(xml))
+
+
+def parse_tree(xml: bytes) -> Tree:
+    """Parse an invoice or credit note, for `read_tree` and the rules; raises what `read_invoice` raises.
+
+    The tree is many times as large as the bytes: let go of it before the next.
+    """
+    try:
+        root = _parse(xml)
+    except InvoiceUnreadable as error:
+        raise _unreadable(xml, error) from error
+    if root.tag not in (INVOICE, CREDIT_NOTE):
+        raise NotAnInvoice(_say_what_it_is(root.tag))
+    tree = Tree(root)
+    if max(map(len, tree.elements)) > 2 * LONGEST_NAME:
+        raise InvoiceUnreadable("holds a name that is too long", code="TOO-LARGE")
+    if len(tree.parents) > DEEPEST and _is_too_deep(root):
+        raise InvoiceUnreadable(f"elements are nested more than {DEEPEST} deep", code="TOO-DEEP")
+    if not any(child.tag.startswith(("cac:", "cbc:")) for child in root):
+        raise InvoiceUnreadable("has nothing in it", code="EMPTY")
+    lines = len(_lines_of(tree))
+    if lines > MOST_LINES:
+        raise InvoiceUnreadable(f"has more than {MOST_LINES} lines", code="TOO-LARGE")
+    if len(root) - lines > MOST_CHILDREN or (tree.size > MOST_CHILDREN and _repeats_too_much(root)):
+        raise InvoiceUnreadable(f"has more than {MOST_CHILDREN} of a thing other than lines", code="TOO-LARGE")
+    return tree
+
+
+def read_tree(tree: Tree) -> Reading:
+    """Give what `read_invoice` gives, of a document that is parsed."""
+    doubts = _Doubts(tree)
+    invoice = _read_root(tree, doubts)
+    embedded = _read_embedded(tree, invoice.number, doubts)
     return Reading(
         invoice=invoice,
         format=recognise_format(invoice.customization_id),
-        doubts=doubts,
+        doubts=doubts.findings,
         embedded=embedded,
-        xml=xml,
     )
 
 
-def read_tree(xml: bytes) -> Node:
-    """Give the root of an invoice or credit note; raises what `read_invoice` raises."""
-    element = _parse(xml)
-    if element.tag not in (INVOICE, CREDIT_NOTE):
-        raise NotAnInvoice(_say_what_it_is(str(element.tag)))
-    root = Node(element, "/Invoice" if element.tag == INVOICE else "/CreditNote")
-    if root.is_empty():
-        raise InvoiceUnreadable("has nothing in it", code="EMPTY")
-    lines = len(lines_of(root))
-    if lines > MOST_LINES:
-        raise InvoiceUnreadable(f"has more than {MOST_LINES} lines", code="TOO-LARGE")
-    if len(element) - lines > MOST_CHILDREN or (len(xml) > MOST_CHILDREN * len("<a/>") and _TOO_MANY(element)):
-        raise InvoiceUnreadable(f"has more than {MOST_CHILDREN} of a thing other than lines", code="TOO-LARGE")
-    return root
-
-
-def lines_of(root: Node) -> list[Node]:
+def _lines_of(tree: Tree) -> list[Element]:
     """Give the lines that belong to this kind of document."""
-    return root.nodes("cac:InvoiceLine" if root.path == "/Invoice" else "cac:CreditNoteLine")
+    return tree.root.findall("cac:InvoiceLine" if tree.root.tag == "Invoice" else "cac:CreditNoteLine")
+
+
+def _repeats_too_much(root: Element) -> bool:
+    """Tell whether anything but the lines and what extensions hold is repeated beyond measure."""
+    subtotals = len(find_all(root, "cac:TaxTotal/cac:TaxSubtotal"))
+    files = len(find_all(root, "cac:AdditionalDocumentReference/cac:Attachment"))
+    return (
+        subtotals + files > MOST_CHILDREN
+        or any(len(one) > MOST_CHILDREN for part in root if part.tag.startswith("cac:") for one in part.iter())
+        or sum(len(part.findall("cac:AllowanceCharge")) for part in root if part.tag.startswith("cac:"))
+        > MOST_ALLOWANCES
+    )
 
 
 def parse_invoice(xml: bytes) -> Invoice:
@@ -237,8 +258,13 @@ def parse_decimal(text: str) -> Decimal | None:
     >>> parse_decimal(" +5. "), parse_decimal("-.5"), parse_decimal("1e3"), parse_decimal("1,50")
     (Decimal('5'), Decimal('-0.5'), None, None)
     """
-    text = text.strip(" \t\r\n")
-    return Decimal(text) if len(text) <= LONGEST_NUMBER and _DECIMAL.fullmatch(text) else None
+    text = text.strip(WHITE_SPACE)
+    return _decimal(text) if len(text) <= LONGEST_NUMBER else None
+
+
+@lru_cache(maxsize=1024)  # an amount stands in an invoice several times, and the rules ask again
+def _decimal(text: str) -> Decimal | None:
+    return Decimal(text) if _DECIMAL.fullmatch(text) else None
 
 
 def parse_date(text: str) -> date | None:
@@ -250,73 +276,72 @@ def parse_date(text: str) -> date | None:
         return None
 
 
-def _parse(xml: bytes) -> etree._Element:
-    try:
-        return _parse_within_bounds(xml)
-    except InvoiceUnreadable as error:
-        raise _unreadable(xml, error) from error
-
-
-def _parse_within_bounds(xml: bytes) -> etree._Element:
+def _parse(xml: bytes) -> Element:
     """Look at the bytes before they are parsed, so that no more is built than we mean to read."""
     if len(xml) > LARGEST_FILE:
         raise InvoiceUnreadable(f"larger than {LARGEST_FILE // MEGABYTE} MB", code="TOO-LARGE")
-    text = _in_ascii_markup(xml)
+    text = _in_utf_8(xml)
     if not _START.match(text):
         raise InvoiceUnreadable("does not begin as XML does", code="NOT-WELL-FORMED")
     if _DOCTYPE.match(text):
-        raise _refused_doctype()
+        raise InvoiceUnreadable("has a document type declaration (DTD), which no invoice needs", code="DTD")
     # Never less than there are, as every start tag has its "<" and every attribute its "=".
-    marks = text.count(b"<") - text.count(b"</") + text.count(b"=")
-    if marks > MOST_ELEMENTS:
+    is_short = len(text) <= MOST_ELEMENTS * len("<a/>")
+    if not is_short and text.count(b"<") - text.count(b"</") + text.count(b"=") > MOST_ELEMENTS:
         raise InvoiceUnreadable(f"has more than {MOST_ELEMENTS} elements and attributes", code="TOO-LARGE")
+    if len(text) > _HARMLESS and _LONG_NAMESPACE.search(text):
+        raise InvoiceUnreadable("holds a name that is too long", code="TOO-LARGE")
     try:
-        element = etree.fromstring(xml, _parser(xml))
-    except (etree.XMLSyntaxError, LookupError, ValueError) as error:
-        raise _explain(error) from error
-    if element.getroottree().docinfo.doctype:
-        raise _refused_doctype()
-    if marks > DEEPEST and _TOO_DEEP(element):
-        raise InvoiceUnreadable(f"elements are nested more than {DEEPEST} deep", code="TOO-DEEP")
-    if len(xml) > LONGEST_TEXT and _TOO_LONG(element):
+        root = ElementTree.fromstring(text, XMLParser(encoding="utf-8"))
+    except ElementTree.ParseError as error:
+        raise _explain(text, error) from error
+    if len(text) > LONGEST_TEXT and any(map(_is_too_long, root.iter())):
         raise InvoiceUnreadable(f"holds a text of more than {LONGEST_TEXT} characters", code="TOO-LARGE")
-    return element
+    return root
 
 
-def _parser(xml: bytes) -> etree.XMLParser[etree._Element]:
-    """Make a parser that fetches nothing; texts over 10 MB, as an embedded PDF may be, only where there is room."""
-    return etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=len(xml) > _HUGE,
-        remove_blank_text=True,
-        remove_comments=True,
-        remove_pis=True,
-    )
+def _is_too_deep(root: Element) -> bool:
+    level = [root]
+    for _ in range(DEEPEST):
+        level = [child for element in level if len(element) for child in element]
+        if not level:
+            return False
+    return True
 
 
-def _in_ascii_markup(xml: bytes) -> bytes:
-    """Give the document in an encoding in which `<` and `=` are the bytes of ASCII and nothing else is.
+def _is_too_long(element: Element) -> bool:
+    texts = [element.tail, *element.attrib.values()]
+    if element.tag != _EMBEDDED:
+        texts.append(element.text)
+    return any(text is not None and len(text) > LONGEST_TEXT for text in texts)
+
+
+def _in_utf_8(xml: bytes) -> bytes:
+    """Give the document in UTF-8, whatever it is declared in; then `<` and `=` are the bytes of ASCII.
 
     Raises:
-        InvoiceUnreadable: It is in another encoding than UTF-16 and those (code ENCODING).
+        InvoiceUnreadable: It is in an encoding that hides markup or in none that we know, or not in the one that it
+            declares (code ENCODING). Broken UTF-8 is left to the parser.
     """
     wide = {b"\xff\xfe": "utf-16-le", b"<\0": "utf-16-le", b"\xfe\xff": "utf-16-be", b"\0<": "utf-16-be"}.get(xml[:2])
-    if wide is None:
-        text, allowed = xml, _ENCODINGS
-    else:
-        try:
-            text, allowed = xml.decode(wide).removeprefix("\ufeff").encode(), _WIDE
-        except UnicodeError as error:
-            raise _explain(error) from error
-        if b"\0" in text:  # UTF-32
-            raise _wrong_encoding()
+    text, allowed = (xml, _ENCODINGS) if wide is None else (_recode(xml, wide), _WIDE)
+    if wide is not None and b"\0" in text:  # UTF-32
+        raise _wrong_encoding()
     declaration = _DECLARATION.match(text)
     declared = _DECLARED.search(b" " + declaration[1]) if declaration else None
-    if declared and not allowed.fullmatch(declared[1].strip()):
+    if declared is None:
+        return text
+    encoding = declared[1].strip()
+    if not allowed.fullmatch(encoding):
         raise _wrong_encoding()
-    return text
+    return text if wide or _UTF_8.fullmatch(encoding) else _recode(text, encoding.decode())
+
+
+def _recode(text: bytes, encoding: str) -> bytes:
+    try:
+        return text.decode(encoding).removeprefix("\ufeff").encode()
+    except (UnicodeError, LookupError) as error:
+        raise _wrong_encoding() from error
 
 
 def _unreadable(xml: bytes, error: InvoiceUnreadable) -> ConnectorError:
@@ -327,27 +352,20 @@ def _unreadable(xml: bytes, error: InvoiceUnreadable) -> ConnectorError:
     return error if _UBL_MARK.search(text) else NotAnInvoice("no XML that can be read")
 
 
-def _refused_doctype() -> InvoiceUnreadable:
-    return InvoiceUnreadable("has a document type declaration (DTD), which no invoice needs", code="DTD")
-
-
 def _wrong_encoding(where: str = "") -> InvoiceUnreadable:
     return InvoiceUnreadable(
         f"is not in the encoding that it declares, or in none that we read{where}", code="ENCODING"
     )
 
 
-def _explain(error: Exception) -> InvoiceUnreadable:
-    """Sort the parser's complaint; its text may quote the file, so only the place is passed on."""
-    text = str(error).lower()
-    line = f", line {error.lineno}" if isinstance(error, etree.XMLSyntaxError) and error.lineno else ""
-    if "depth" in text:
-        return InvoiceUnreadable("elements are nested too deep", code="TOO-DEEP")
-    if "huge" in text or "too long" in text or "too big" in text:
-        return InvoiceUnreadable("holds a name or an attribute that is too long", code="TOO-LARGE")
-    if "encoding" in text or "utf-8" in text or isinstance(error, (LookupError, UnicodeError)):
-        return _wrong_encoding(line)
-    return InvoiceUnreadable(f"is not well-formed XML{line}", code="NOT-WELL-FORMED")
+def _explain(text: bytes, error: ElementTree.ParseError) -> InvoiceUnreadable:
+    """Sort the parser's complaint; only the place is passed on, as the file is nobody's business."""
+    where = f", line {error.position[0]}"
+    try:
+        text.decode()
+    except UnicodeError:
+        return _wrong_encoding(where)
+    return InvoiceUnreadable(f"is not well-formed XML{where}", code="NOT-WELL-FORMED")
 
 
 def _say_what_it_is(tag: str) -> str:
@@ -365,174 +383,198 @@ def _doubt(rule: str, path: str, english: str, dutch: str, severity: Severity = 
     return Finding(rule=rule, severity=severity, path=path, message_en=english, message_nl=dutch)
 
 
-def _too_long(path: str, english: str, dutch: str, severity: Severity = Severity.WARNING) -> Finding:
-    return _doubt(
-        "CON-LONG",
-        path,
+def _words_for_long(english: str, dutch: str) -> tuple[str, str]:
+    return (
         f"the {english} has more than {LONGEST_IDENTIFIER} characters",
         f"het {dutch} heeft meer dan {LONGEST_IDENTIFIER} tekens",
-        severity,
     )
 
 
-def _path(node: Node, name: str) -> str:
-    """Give the place of the first child of this name."""
-    child = node.first(name)
-    return child.path if child else node.below(name)
+class _Doubts:
+    """Findings while reading, each with the XPath of its place."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.findings = Findings()
+        self.path_of = tree.path_of
+
+    def add(self, finding: Finding) -> None:
+        """Take one more."""
+        self.findings.add(finding)
 
 
-def _amount(node: Node, name: str, findings: Findings) -> Decimal | None:
+def _amount(element: Element | None, name: str, doubts: _Doubts) -> Decimal | None:
     """Read a number; None when it is absent or, with a finding, when it is none."""
-    text = node.text(name)
-    if not text:
+    return _number(element.find(name), doubts) if element is not None else None
+
+
+def _number(element: Element | None, doubts: _Doubts) -> Decimal | None:
+    if element is None or not element.text:
         return None
+    amount = parse_decimal(element.text)
+    if amount is not None:
+        return amount
+    text = in_one_line(element.text)
     amount = parse_decimal(text)
-    if amount is None:
-        findings.add(
+    if amount is None and text:
+        doubts.add(
             _doubt(
                 "CON-AMOUNT",
-                _path(node, name),
-                f"{name} is not a number",
-                f"{name} is geen getal",
+                doubts.path_of(element),
+                f"{element.tag} is not a number",
+                f"{element.tag} is geen getal",
                 Severity.FATAL,
             )
         )
     return amount
 
 
-def _date(node: Node, name: str, findings: Findings) -> date | None:
-    text = node.text(name)
-    if not text:
+def _date(element: Element | None, name: str, doubts: _Doubts) -> date | None:
+    child = element.find(name) if element is not None else None
+    if child is None or not (text := line_of(child)):
         return None
     found = parse_date(text)
     if found is None:
-        findings.add(_doubt("CON-DATE", _path(node, name), f"{name} is not a date", f"{name} is geen datum"))
+        doubts.add(_doubt("CON-DATE", doubts.path_of(child), f"{name} is not a date", f"{name} is geen datum"))
     return found
 
 
-def _read_root(root: Node, findings: Findings) -> Invoice:
-    is_invoice = root.path == "/Invoice"
-    number = root.text("cbc:ID")
+def _texts(elements: list[Element]) -> list[str]:
+    """Give the texts that are not empty, each with its own line breaks."""
+    return [text for one in elements if (text := (one.text or "").strip())]
+
+
+def _first_line(elements: list[Element]) -> str:
+    """Give the first text that is not empty, in one line."""
+    return next((text for one in elements if (text := line_of(one))), "")
+
+
+def _attribute(element: Element, name: str) -> str:
+    """Give an attribute in one line; empty when absent."""
+    return in_one_line(element.get(name, ""))
+
+
+def _read_root(tree: Tree, doubts: _Doubts) -> Invoice:
+    root = tree.root
+    is_invoice = root.tag == "Invoice"
+    number = tree.line("cbc:ID")
     if len(number) > LONGEST_IDENTIFIER:
-        findings.add(_too_long(root.below("cbc:ID"), "invoice number", "factuurnummer", Severity.FATAL))
-    kind = "cbc:InvoiceTypeCode" if is_invoice else "cbc:CreditNoteTypeCode"
-    means = root.nodes("cac:PaymentMeans")
-    due = [_date(root, "cbc:DueDate", findings), *(_date(m, "cbc:PaymentDueDate", findings) for m in means)]
-    totals = root.first("cac:LegalMonetaryTotal") or root.first("cac:RequestedMonetaryTotal") or root
-    currency, vat_currency = root.text("cbc:DocumentCurrencyCode"), root.text("cbc:TaxCurrencyCode")
-    vat_total, vat_total_in_vat_currency = _read_vat_totals(root, currency, vat_currency, findings)
-    delivery = root.first("cac:Delivery")
-    place = delivery.first("cac:DeliveryLocation", "cac:Address") if delivery else None
+        words = _words_for_long("invoice number", "factuurnummer")
+        doubts.add(_doubt("CON-LONG", doubts.path_of((root, "cbc:ID")), *words, Severity.FATAL))
+    means = tree.all("cac:PaymentMeans")
+    due = [_date(root, "cbc:DueDate", doubts), *(_date(m, "cbc:PaymentDueDate", doubts) for m in means)]
+    totals = next(iter(tree.all("cac:LegalMonetaryTotal") or tree.all("cac:RequestedMonetaryTotal")), root)
+    currency, vat_currency = tree.line("cbc:DocumentCurrencyCode"), tree.line("cbc:TaxCurrencyCode")
+    vat_total, vat_total_in_vat_currency = _read_vat_totals(tree, currency, vat_currency, doubts)
+    delivery, place = tree.first("cac:Delivery"), tree.first("cac:Delivery/cac:DeliveryLocation/cac:Address")
     return Invoice(
         type=InvoiceType.INVOICE if is_invoice else InvoiceType.CREDIT_NOTE,
-        type_code=root.text(kind),
+        type_code=tree.line("cbc:InvoiceTypeCode" if is_invoice else "cbc:CreditNoteTypeCode"),
         number=number[:LONGEST_IDENTIFIER],
-        issue_date=_date(root, "cbc:IssueDate", findings),
+        issue_date=_date(root, "cbc:IssueDate", doubts),
         due_date=next((found for found in due if found), None),
         currency=currency,
         vat_currency="" if vat_currency == currency else vat_currency,
         vat_total_in_vat_currency=vat_total_in_vat_currency,
-        customization_id=" ".join(root.text("cbc:CustomizationID")[:LONGEST_URN].split()),
-        profile_id=" ".join(root.text("cbc:ProfileID")[:LONGEST_URN].split()),
-        note="\n".join(root.texts("cbc:Note")),
-        buyer_reference=root.text("cbc:BuyerReference"),
-        order_reference=root.text("cac:OrderReference", "cbc:ID"),
-        contract_reference=root.text("cac:ContractDocumentReference", "cbc:ID"),
-        project_reference=_read_project(root),
-        preceding_invoice=root.text("cac:BillingReference", "cac:InvoiceDocumentReference", "cbc:ID"),
-        delivery_date=_date(delivery, "cbc:ActualDeliveryDate", findings) if delivery else None,
-        delivery_name=delivery.first_text("cac:DeliveryParty", "cac:PartyName", "cbc:Name") if delivery else "",
-        delivery_address=_read_address(place) if place else None,
-        payment_terms="\n".join(root.texts("cac:PaymentTerms", "cbc:Note")),
+        customization_id=" ".join(tree.line("cbc:CustomizationID")[:LONGEST_URN].split()),
+        profile_id=" ".join(tree.line("cbc:ProfileID")[:LONGEST_URN].split()),
+        note="\n".join(_texts(tree.all("cbc:Note"))),
+        buyer_reference=tree.line("cbc:BuyerReference"),
+        order_reference=tree.line("cac:OrderReference/cbc:ID"),
+        contract_reference=tree.line("cac:ContractDocumentReference/cbc:ID"),
+        project_reference=_read_project(tree),
+        preceding_invoice=tree.line("cac:BillingReference/cac:InvoiceDocumentReference/cbc:ID"),
+        delivery_date=_date(delivery, "cbc:ActualDeliveryDate", doubts),
+        delivery_name=_first_line(find_all(delivery, "cac:DeliveryParty/cac:PartyName/cbc:Name")),
+        delivery_address=_read_address(place) if place is not None else None,
+        payment_terms="\n".join(_texts(tree.all("cac:PaymentTerms/cbc:Note"))),
         payment_means=tuple(_read_means(one) for one in means),
-        seller=_read_party(root, "cac:AccountingSupplierParty", ("seller", "verkoper"), findings),
-        buyer=_read_party(root, "cac:AccountingCustomerParty", ("buyer", "koper"), findings),
-        lines=tuple(_read_line(line, findings) for line in lines_of(root)),
-        allowances=_read_allowances(root, findings),
-        vat=tuple(_read_subtotal(one, findings) for one in root.all("cac:TaxTotal", "cac:TaxSubtotal")),
-        line_total=_amount(totals, "cbc:LineExtensionAmount", findings),
-        allowance_total=_amount(totals, "cbc:AllowanceTotalAmount", findings),
-        charge_total=_amount(totals, "cbc:ChargeTotalAmount", findings),
-        total_without_vat=_amount(totals, "cbc:TaxExclusiveAmount", findings),
+        seller=_read_party(tree.first("cac:AccountingSupplierParty/cac:Party"), ("seller", "verkoper"), doubts),
+        buyer=_read_party(tree.first("cac:AccountingCustomerParty/cac:Party"), ("buyer", "koper"), doubts),
+        lines=tuple(_read_line(line, doubts) for line in _lines_of(tree)),
+        allowances=_read_allowances(tree.all("cac:AllowanceCharge"), doubts),
+        vat=tuple(_read_subtotal(one, doubts) for one in tree.all("cac:TaxTotal/cac:TaxSubtotal")),
+        line_total=_amount(totals, "cbc:LineExtensionAmount", doubts),
+        allowance_total=_amount(totals, "cbc:AllowanceTotalAmount", doubts),
+        charge_total=_amount(totals, "cbc:ChargeTotalAmount", doubts),
+        total_without_vat=_amount(totals, "cbc:TaxExclusiveAmount", doubts),
         vat_total=vat_total,
-        total_with_vat=_amount(totals, "cbc:TaxInclusiveAmount", findings),
-        prepaid=_amount(totals, "cbc:PrepaidAmount", findings),
-        rounding=_amount(totals, "cbc:PayableRoundingAmount", findings),
-        payable=_amount(totals, "cbc:PayableAmount", findings),
+        total_with_vat=_amount(totals, "cbc:TaxInclusiveAmount", doubts),
+        prepaid=_amount(totals, "cbc:PrepaidAmount", doubts),
+        rounding=_amount(totals, "cbc:PayableRoundingAmount", doubts),
+        payable=_amount(totals, "cbc:PayableAmount", doubts),
     )
 
 
 def _read_vat_totals(
-    root: Node, currency: str, vat_currency: str, findings: Findings
+    tree: Tree, currency: str, vat_currency: str, doubts: _Doubts
 ) -> tuple[Decimal | None, Decimal | None]:
     """Sum the VAT in the invoice's currency, and that in the other one; SI-UBL 1.x may have several TaxTotals."""
     own: list[Decimal] = []
     other: Decimal | None = None
-    for total in root.nodes("cac:TaxTotal"):
-        amount = _amount(total, "cbc:TaxAmount", findings)
-        stated = ((node := total.first("cbc:TaxAmount")) is not None and node.attribute("currencyID")) or currency
-        if amount is None:
+    for total in tree.all("cac:TaxTotal"):
+        stated = total.find("cbc:TaxAmount")
+        amount = _number(stated, doubts)
+        if stated is None or amount is None:
             continue
-        if vat_currency and vat_currency != currency and stated == vat_currency:
+        written = _attribute(stated, "currencyID") or currency
+        if vat_currency and vat_currency != currency and written == vat_currency:
             other = amount
         else:
             own.append(amount)
     return (sum(own, ZERO) if own else None), other
 
 
-def _read_project(root: Node) -> str:
+def _read_project(tree: Tree) -> str:
     """On a credit note the project is a document reference of type 50."""
     typed = (
-        reference.text("cbc:ID")
-        for reference in root.nodes("cac:AdditionalDocumentReference")
-        if reference.text("cbc:DocumentTypeCode") == "50"
+        line_of(reference, "cbc:ID")
+        for reference in tree.all("cac:AdditionalDocumentReference")
+        if line_of(reference, "cbc:DocumentTypeCode") == "50"
     )
-    return root.text("cac:ProjectReference", "cbc:ID") or next(typed, "")
+    return tree.line("cac:ProjectReference/cbc:ID") or next(typed, "")
 
 
-def _read_address(node: Node | None) -> Address:
-    if node is None:
+def _read_address(address: Element | None) -> Address:
+    if address is None:
         return Address()
-    street = f"{node.text('cbc:StreetName')} {node.text('cbc:BuildingNumber')}".strip()
+    street = f"{line_of(address, 'cbc:StreetName')} {line_of(address, 'cbc:BuildingNumber')}".strip()
     return Address(
         street=street,
-        additional=node.text("cbc:AdditionalStreetName"),
-        city=node.text("cbc:CityName"),
-        postcode=node.text("cbc:PostalZone"),
-        subdivision=node.text("cbc:CountrySubentity"),
-        country=node.text("cac:Country", "cbc:IdentificationCode").upper(),
+        additional=line_of(address, "cbc:AdditionalStreetName"),
+        city=line_of(address, "cbc:CityName"),
+        postcode=line_of(address, "cbc:PostalZone"),
+        subdivision=line_of(address, "cbc:CountrySubentity"),
+        country=line_of(address, "cac:Country/cbc:IdentificationCode").upper(),
     )
 
 
-def _read_means(node: Node) -> PaymentMeans:
-    account = node.first("cac:PayeeFinancialAccount")
-    branch = account.first("cac:FinancialInstitutionBranch") if account else None
+def _read_means(means: Element) -> PaymentMeans:
+    account = means.find("cac:PayeeFinancialAccount")
+    branch = account.find("cac:FinancialInstitutionBranch") if account is not None else None
     return PaymentMeans(
-        code=node.text("cbc:PaymentMeansCode"),
-        iban="".join(account.text("cbc:ID").split()) if account else "",
-        bic=(branch.text("cac:FinancialInstitution", "cbc:ID") or branch.text("cbc:ID")) if branch else "",
-        account_name=account.text("cbc:Name") if account else "",
-        remittance=" ".join(node.texts("cbc:PaymentID")),
+        code=line_of(means, "cbc:PaymentMeansCode"),
+        iban="".join(line_of(account, "cbc:ID").split()),
+        bic=line_of(branch, "cac:FinancialInstitution/cbc:ID") or line_of(branch, "cbc:ID"),
+        account_name=line_of(account, "cbc:Name"),
+        remittance=" ".join(_texts(means.findall("cbc:PaymentID"))),
     )
 
 
-def _read_category(node: Node | None, findings: Findings) -> tuple[str, Decimal | None]:
-    if node is None:
-        return "", None
-    return node.text("cbc:ID"), _amount(node, "cbc:Percent", findings)
+def _read_category(category: Element | None, doubts: _Doubts) -> tuple[str, Decimal | None]:
+    return line_of(category, "cbc:ID"), _amount(category, "cbc:Percent", doubts)
 
 
-def _read_allowances(node: Node, findings: Findings) -> tuple[Allowance, ...]:
+def _read_allowances(elements: list[Element], doubts: _Doubts) -> tuple[Allowance, ...]:
     found = []
-    for one in node.nodes("cac:AllowanceCharge"):
-        category, rate = _read_category(one.first("cac:TaxCategory"), findings)
+    for one in elements:
+        category, rate = _read_category(one.find("cac:TaxCategory"), doubts)
         found.append(
             Allowance(
-                amount=_amount(one, "cbc:Amount", findings) or ZERO,
-                is_charge=one.text("cbc:ChargeIndicator").lower() in ("true", "1"),
-                reason=one.text("cbc:AllowanceChargeReason"),
-                base_amount=_amount(one, "cbc:BaseAmount", findings),
-                percentage=_amount(one, "cbc:MultiplierFactorNumeric", findings),
+                amount=_amount(one, "cbc:Amount", doubts) or ZERO,
+                is_charge=line_of(one, "cbc:ChargeIndicator").lower() in ("true", "1"),
+                reason=line_of(one, "cbc:AllowanceChargeReason"),
+                base_amount=_amount(one, "cbc:BaseAmount", doubts),
+                percentage=_amount(one, "cbc:MultiplierFactorNumeric", doubts),
                 vat_category=category,
                 vat_rate=rate,
             )
@@ -540,47 +582,51 @@ def _read_allowances(node: Node, findings: Findings) -> tuple[Allowance, ...]:
     return tuple(found)
 
 
-def _read_subtotal(node: Node, findings: Findings) -> VatBreakdown:
-    taxes = node.first("cac:TaxCategory")
-    category, rate = _read_category(taxes, findings)
+def _read_subtotal(subtotal: Element, doubts: _Doubts) -> VatBreakdown:
+    taxes = subtotal.find("cac:TaxCategory")
+    category, rate = _read_category(taxes, doubts)
     return VatBreakdown(
         category=category,
-        rate=_amount(node, "cbc:Percent", findings) if rate is None else rate,
-        taxable=_amount(node, "cbc:TaxableAmount", findings) or ZERO,
-        tax=_amount(node, "cbc:TaxAmount", findings) or ZERO,
-        exemption_reason=taxes.text("cbc:TaxExemptionReason") if taxes else "",
-        exemption_code=taxes.text("cbc:TaxExemptionReasonCode") if taxes else "",
+        rate=_amount(subtotal, "cbc:Percent", doubts) if rate is None else rate,
+        taxable=_amount(subtotal, "cbc:TaxableAmount", doubts) or ZERO,
+        tax=_amount(subtotal, "cbc:TaxAmount", doubts) or ZERO,
+        exemption_reason=line_of(taxes, "cbc:TaxExemptionReason"),
+        exemption_code=line_of(taxes, "cbc:TaxExemptionReasonCode"),
     )
 
 
-def _read_line(node: Node, findings: Findings) -> Line:
-    counted = "cbc:InvoicedQuantity" if node.first("cbc:InvoicedQuantity") else "cbc:CreditedQuantity"
-    quantity = node.first(counted)
-    item, price = node.first("cac:Item") or node, node.first("cac:Price")
-    category, rate = _read_category(item.first("cac:ClassifiedTaxCategory"), findings)
-    codes = [item.text(f"cac:{kind}ItemIdentification", "cbc:ID") for kind in ("Sellers", "Standard", "Buyers")]
+def _read_line(line: Element, doubts: _Doubts) -> Line:
+    parts = {child.tag: child for child in reversed(line)}
+    quantity = parts.get("cbc:InvoicedQuantity")
+    if quantity is None:
+        quantity = parts.get("cbc:CreditedQuantity")
+    item = parts.get("cac:Item", line)
+    described = {child.tag: child for child in reversed(item)}
+    category, rate = _read_category(described.get("cac:ClassifiedTaxCategory"), doubts)
+    price = parts.get("cac:Price")
     return Line(
-        id=node.text("cbc:ID"),
-        name=item.text("cbc:Name"),
-        description="\n".join(item.texts("cbc:Description")),
-        quantity=_amount(node, counted, findings),
-        unit=quantity.attribute("unitCode") if quantity else "",
-        price=_amount(price, "cbc:PriceAmount", findings) if price else None,
-        base_quantity=_amount(price, "cbc:BaseQuantity", findings) if price else None,
-        amount=_amount(node, "cbc:LineExtensionAmount", findings) or ZERO,
+        id=line_of(parts.get("cbc:ID")),
+        name=line_of(described.get("cbc:Name")),
+        description="\n".join(_texts(item.findall("cbc:Description"))) if "cbc:Description" in described else "",
+        quantity=_number(quantity, doubts),
+        unit=_attribute(quantity, "unitCode") if quantity is not None else "",
+        price=_amount(price, "cbc:PriceAmount", doubts),
+        base_quantity=_amount(price, "cbc:BaseQuantity", doubts),
+        amount=_number(parts.get("cbc:LineExtensionAmount"), doubts) or ZERO,
         vat_category=category,
         vat_rate=rate,
-        item_code=next((code for code in codes if code), ""),
-        allowances=_read_allowances(node, findings),
-        note="\n".join(node.texts("cbc:Note")),
+        item_code=next((code for name in _ITEM_CODES if (code := line_of(described.get(name), "cbc:ID"))), ""),
+        allowances=_read_allowances(line.findall("cac:AllowanceCharge"), doubts)
+        if "cac:AllowanceCharge" in parts
+        else (),
+        note="\n".join(_texts(line.findall("cbc:Note"))) if "cbc:Note" in parts else "",
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Written:
+class _Written(NamedTuple):
     """An identifier as the file has it, and what it is once made comparable."""
 
-    node: Node
+    element: Element
     place: str
     """endpoint, legal, party or tax."""
     scheme: str
@@ -589,19 +635,18 @@ class _Written:
     is_too_long: bool
 
 
-def _read_party(root: Node, name: str, who: tuple[str, str], findings: Findings) -> Party:
-    party = root.first(name, "cac:Party")
+def _read_party(party: Element | None, who: tuple[str, str], doubts: _Doubts) -> Party:
     if party is None:
         return Party(name="")
-    address = _read_address(party.first("cac:PostalAddress"))
+    address = _read_address(party.find("cac:PostalAddress"))
     written = _read_identifiers(party)
     for one in written:
         if doubt := _doubt_identifier(one, who, address.country):
-            findings.add(doubt)
+            doubts.add(_doubt(doubt[0], doubts.path_of(one.element), doubt[1], doubt[2]))
     known = [one for one in written if one.known]
-    trade_name = party.first_text("cac:PartyName", "cbc:Name")
-    legal_name = party.first_text("cac:PartyLegalEntity", "cbc:RegistrationName")
-    contact = party.first("cac:Contact")
+    trade_name = _first_line(find_all(party, "cac:PartyName/cbc:Name"))
+    legal_name = _first_line(find_all(party, "cac:PartyLegalEntity/cbc:RegistrationName"))
+    contact = party.find("cac:Contact")
     oin = _pick(known, "oin")
     return Party(
         name=legal_name or trade_name,
@@ -613,41 +658,46 @@ def _read_party(root: Node, name: str, who: tuple[str, str], findings: Findings)
         endpoint=next((one.known for one in known if one.place == "endpoint"), None),
         identifiers=tuple(dict.fromkeys(one.known for one in known if one.known)),
         address=address,
-        contact_name=contact.text("cbc:Name") if contact else "",
-        email=contact.text("cbc:ElectronicMail") if contact else "",
-        phone=contact.text("cbc:Telephone") if contact else "",
+        contact_name=line_of(contact, "cbc:Name"),
+        email=line_of(contact, "cbc:ElectronicMail"),
+        phone=line_of(contact, "cbc:Telephone"),
     )
 
 
-def _read_identifiers(party: Node) -> list[_Written]:
+def _read_identifiers(party: Element) -> list[_Written]:
     """Give all numbers in the order in which routing believes them (identifier guideline v1.2)."""
     return list(islice(_each_identifier(party), MOST_IDENTIFIERS))
 
 
-def _each_identifier(party: Node) -> Iterator[_Written]:
+def _each_identifier(party: Element) -> Iterator[_Written]:
     places = (
-        ("endpoint", party.nodes("cbc:EndpointID")),
-        ("legal", party.all("cac:PartyLegalEntity", "cbc:CompanyID")),
-        ("party", party.all("cac:PartyIdentification", "cbc:ID")),
+        ("endpoint", party.findall("cbc:EndpointID")),
+        ("legal", find_all(party, "cac:PartyLegalEntity/cbc:CompanyID")),
+        ("party", find_all(party, "cac:PartyIdentification/cbc:ID")),
     )
-    for place, nodes in places:
-        for node in nodes:
-            scheme = node.attribute("schemeID")
-            if node.text() and scheme.upper() != "SEPA":  # a creditor's id for direct debit says nothing of a party
-                yield _identify(node, place, scheme)
-    for tax in party.nodes("cac:PartyTaxScheme"):
-        company = tax.first("cbc:CompanyID")
-        if company is not None and company.text() and tax.text("cac:TaxScheme", "cbc:ID").upper() in ("VAT", ""):
+    for place, elements in places:
+        for element in elements:
+            scheme = _attribute(element, "schemeID")
+            if line_of(element) and scheme.upper() != "SEPA":  # a creditor's id for direct debit tells of no party
+                yield _identify(element, place, scheme)
+    for tax in party.findall("cac:PartyTaxScheme"):
+        company = tax.find("cbc:CompanyID")
+        if company is not None and line_of(company) and line_of(tax, "cac:TaxScheme/cbc:ID").upper() in ("VAT", ""):
             yield _identify(company, "tax", "VAT")
 
 
-def _identify(node: Node, place: str, scheme: str) -> _Written:
-    value = node.text()
+def _identify(element: Element, place: str, scheme: str) -> _Written:
+    value = line_of(element)
     is_too_long = len(value) > LONGEST_IDENTIFIER or len(scheme) > LONGEST_IDENTIFIER
     same = None if is_too_long else normalise(scheme, value)
     known = Identifier(scheme=same[0], value=same[1]) if same else None
     return _Written(
-        node=node, place=place, scheme=normalise_scheme(scheme), value=value, known=known, is_too_long=is_too_long
+        element=element,
+        place=place,
+        scheme=normalise_scheme(scheme),
+        value=value,
+        known=known,
+        is_too_long=is_too_long,
     )
 
 
@@ -661,54 +711,50 @@ def _pick(known: list[_Written], scheme: str) -> str | None:
     return None
 
 
-def _doubt_identifier(one: _Written, who: tuple[str, str], country: str) -> Finding | None:
-    """Say what is doubtful about a number, without repeating it: it may hold a BSN."""
-    english, dutch, path = who[0], who[1], one.node.path
+def _doubt_identifier(one: _Written, who: tuple[str, str], country: str) -> tuple[str, str, str] | None:
+    """Say what is doubtful about a number, by rule and in both languages, without repeating it: it may hold a BSN."""
+    english, dutch = who
     if one.is_too_long:
-        return _too_long(path, f"number of the {english}", f"nummer van de {dutch}")
+        return ("CON-LONG", *_words_for_long(f"number of the {english}", f"nummer van de {dutch}"))
     if one.scheme == "kvk" and (one.known is None or one.known.scheme == "kvk"):
         check = check_kvk(one.value)
         if check.status is not KvkStatus.OK:
-            return _doubt(
+            return (
                 "CON-KVK",
-                path,
                 f"KvK number of the {english}: {check.detail_en}",
                 f"KvK-nummer van de {dutch}: {check.detail_nl}",
             )
     elif one.scheme == "vat" and (one.known is None or not check_vat(one.value)):
-        return _doubt(
+        return (
             "CON-VAT",
-            path,
             f"VAT number of the {english} has a wrong form or check digit",
             f"btw-nummer van de {dutch} heeft een onjuiste vorm of een onjuist controlegetal",
         )
     elif one.scheme in ("oin", "gln", "iban", "email") and one.known is None:
-        return _doubt(
+        return (
             f"CON-{one.scheme.upper()}",
-            path,
             f"{one.scheme.upper()} of the {english} has a wrong form",
             f"{one.scheme.upper()} van de {dutch} heeft een onjuiste vorm",
         )
     elif one.place == "legal" and not one.scheme and country in ("NL", ""):
-        return _doubt(
+        return (
             "CON-SCHEME",
-            path,
             f"registration number of the {english} has no schemeID, so it does not count as a KvK number",
             f"registratienummer van de {dutch} heeft geen schemeID en telt daarom niet als KvK-nummer",
         )
     return None
 
 
-def _read_embedded(root: Node, number: str, findings: Findings) -> tuple[Embedded, ...]:
+def _read_embedded(tree: Tree, number: str, doubts: _Doubts) -> tuple[Embedded, ...]:
     found: list[Embedded] = []
-    nodes = list(islice(_embedded_nodes(root), MOST_EMBEDDED + 1))
-    for reference, node in nodes[:MOST_EMBEDDED]:
-        content = _decode(node.element.text or "")
+    files = list(islice(_embedded_files(tree), MOST_EMBEDDED + 1))
+    for reference, file in files[:MOST_EMBEDDED]:
+        content = _decode(file.text or "")
         if not content:
-            findings.add(
+            doubts.add(
                 _doubt(
                     "CON-ATTACHMENT",
-                    node.path,
+                    doubts.path_of(file),
                     "the embedded file is empty or damaged (no valid base64)",
                     "het ingesloten bestand is leeg of beschadigd (geen geldige base64)",
                 )
@@ -716,17 +762,17 @@ def _read_embedded(root: Node, number: str, findings: Findings) -> tuple[Embedde
             continue
         found.append(
             Embedded(
-                name=_name_embedded(reference, node),
-                media_type=node.attribute("mimeCode").lower(),
+                name=_name_embedded(reference, file),
+                media_type=_attribute(file, "mimeCode").lower(),
                 content=content,
-                is_invoice_image=_is_invoice_image(reference, node, content, number),
+                is_invoice_image=_is_invoice_image(reference, file, content, number),
             )
         )
-    if len(nodes) > MOST_EMBEDDED:
-        findings.add(
+    if len(files) > MOST_EMBEDDED:
+        doubts.add(
             _doubt(
                 "CON-ATTACHMENT",
-                root.below("cac:AdditionalDocumentReference"),
+                doubts.path_of((tree.root, "cac:AdditionalDocumentReference")),
                 f"holds more than {MOST_EMBEDDED} embedded files; the others stay in the XML",
                 f"bevat meer dan {MOST_EMBEDDED} ingesloten bestanden; de overige blijven in de XML",
             )
@@ -734,11 +780,11 @@ def _read_embedded(root: Node, number: str, findings: Findings) -> tuple[Embedde
     return tuple(found)
 
 
-def _embedded_nodes(root: Node) -> Iterator[tuple[Node, Node]]:
+def _embedded_files(tree: Tree) -> Iterator[tuple[Element, Element]]:
     """Give each embedded file with the reference that it belongs to."""
-    for reference in root.nodes("cac:AdditionalDocumentReference"):
-        for node in reference.all("cac:Attachment", "cbc:EmbeddedDocumentBinaryObject"):
-            yield reference, node
+    for reference in tree.all("cac:AdditionalDocumentReference"):
+        for file in find_all(reference, "cac:Attachment/cbc:EmbeddedDocumentBinaryObject"):
+            yield reference, file
 
 
 def _decode(text: str) -> bytes:
@@ -749,20 +795,20 @@ def _decode(text: str) -> bytes:
         return b""
 
 
-def _name_embedded(reference: Node, node: Node) -> str:
-    name = clean_name(node.attribute("filename") or reference.text("cbc:ID"))
-    is_pdf = node.attribute("mimeCode").lower() == "application/pdf"
+def _name_embedded(reference: Element, file: Element) -> str:
+    name = clean_name(_attribute(file, "filename") or line_of(reference, "cbc:ID"))
+    is_pdf = _attribute(file, "mimeCode").lower() == "application/pdf"
     return name + ".pdf" if is_pdf and not name.lower().endswith(".pdf") else name
 
 
-def _is_invoice_image(reference: Node, node: Node, content: bytes, number: str) -> bool:
+def _is_invoice_image(reference: Element, file: Element, content: bytes, number: str) -> bool:
     """Recognise the invoice's own PDF by one of the conventions of e-invoicing.md section 12."""
     if b"%PDF" not in content[:1024]:
         return False
-    described = {"".join(text.split()).lower() for text in reference.texts("cbc:DocumentDescription")}
-    names = {reference.text("cbc:ID").lower(), node.attribute("filename").lower()}
+    described = {"".join(text.split()).lower() for text in _texts(reference.findall("cbc:DocumentDescription"))}
+    names = {line_of(reference, "cbc:ID").lower(), _attribute(file, "filename").lower()}
     return (
         "commercialinvoice" in described
-        or reference.text("cbc:DocumentType").lower() == "primaryimage"
+        or line_of(reference, "cbc:DocumentType").lower() == "primaryimage"
         or (number != "" and f"{number}.pdf".lower() in names)
     )

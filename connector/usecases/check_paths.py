@@ -7,7 +7,6 @@ from typing import Any
 
 from connector.errors import InvoiceUnreadable, NotAnInvoice
 from connector.ingest.checks import check_invoice
-from connector.ingest.ubl import read_invoice
 from connector.ingest.unpack import RawFile, is_xml
 from connector.invoice import Finding, Invoice, Party, Severity
 from connector.usecases.ingest_paths import arrivals
@@ -82,14 +81,12 @@ def check_paths(paths: Sequence[Path], *, rules: str | None = None) -> list[Chec
 
 def _check(name: str, file: RawFile, rules: str | None) -> CheckedInvoice | None:
     try:
-        reading = read_invoice(file.content)
+        reading, findings = check_invoice(file.content, rules=rules)
     except NotAnInvoice as error:
         return _no_invoice(name, error.message)
     except InvoiceUnreadable as error:
         return _no_invoice(name, error.message, rule=error.code, severity=Severity.FATAL)
-    return CheckedInvoice(
-        file=name, format=reading.format, invoice=reading.invoice, findings=check_invoice(reading, rules=rules)
-    )
+    return CheckedInvoice(file=name, format=reading.format, invoice=reading.invoice, findings=findings)
 
 
 def _no_invoice(

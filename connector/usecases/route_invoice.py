@@ -16,8 +16,8 @@ from connector import texts
 from connector.customer import Customer
 from connector.delivery import Kind
 from connector.errors import InvoiceUnreadable, NotAnInvoice, NothingFound
-from connector.ingest.checks import check_invoice
-from connector.ingest.ubl import Reading, read_invoice
+from connector.ingest.checks import check_tree
+from connector.ingest.ubl import Reading, parse_tree, read_invoice, read_tree
 from connector.invoice import Finding, Invoice, InvoiceType, Severity
 from connector.rendering.pdf import render_pdf
 from connector.routing.decision import Deliver, Hold, Target, route
@@ -115,15 +115,16 @@ def _judge(
 ) -> Verdict:
     """Read, check, route. Repeats are looked for later, inside the transaction."""
     try:
-        reading = read_invoice(xml)
+        tree = parse_tree(xml)
     except (InvoiceUnreadable, NotAnInvoice) as error:
         return Verdict(state=InvoiceState.INVALID, reason="unreadable", detail=error.message)
+    reading = read_tree(tree)
     invoice = reading.invoice
     start = handling.start_of(division)
     if start and invoice.issue_date and invoice.issue_date < start:
         facts = (f"dated {invoice.issue_date}, start date is {start}",)
         return Verdict(state=InvoiceState.HISTORY, facts=facts, reading=reading)
-    findings = check_invoice(reading)
+    findings = check_tree(tree, reading)
     fatal = [finding for finding in findings if finding.severity is Severity.FATAL]
     if fatal and not released:
         detail = "; ".join(f"{finding.rule}: {_words(finding, handling.language)}" for finding in fatal[:3])

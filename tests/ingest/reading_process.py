@@ -14,7 +14,6 @@ from pathlib import Path
 
 from connector.errors import InvoiceUnreadable, NotAnInvoice
 from connector.ingest.checks import check_invoice
-from connector.ingest.ubl import read_invoice
 from connector.ingest.unpack import pair, unpack
 
 MEGABYTE = 1024 * 1024
@@ -29,14 +28,14 @@ def read(name: str, content: bytes) -> dict[str, object]:
         if package.xml is None:
             continue
         try:
-            reading = read_invoice(package.xml.content)
+            _, findings = check_invoice(package.xml.content)
         except InvoiceUnreadable as error:
             outcomes.append(error.code)
         except NotAnInvoice:
             outcomes.append("no invoice")
         else:
             outcomes.append("read")
-            rules |= {finding.rule for finding in check_invoice(reading)}
+            rules |= {finding.rule for finding in findings}
     return {
         "files": [file.name for file in unpacked.files][:10],
         "outcomes": outcomes[:10],

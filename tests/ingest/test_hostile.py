@@ -143,6 +143,12 @@ def with_embedded(content: bytes) -> bytes:
     return text[:start].encode() + base64.encodebytes(content) + rest.encode()
 
 
+def spaced(namespace: str) -> bytes:
+    """Each of many names is one of the namespace, which the parser writes before all of them."""
+    names = "".join(f"<x:n{number}/>" for number in range(300_000))
+    return invoice(f'<a xmlns:x="{namespace}">{names}</a>')
+
+
 BOMB = "<!DOCTYPE x [" + "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 9}">' for n in range(1, 12)) + "]>"
 DEFAULTS = "<!DOCTYPE x [<!ATTLIST a " + " ".join(f'a{n} CDATA "x"' for n in range(3000)) + ">]>"
 EXTERNAL = '<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]>'
@@ -169,13 +175,16 @@ DESCRIBED = (
         (lambda: (EXTERNAL + ROOT + "<cbc:ID>&f;</cbc:ID></Invoice>").encode(), "DTD"),
         (lambda: (PARAMETER + ROOT + "<cbc:ID>1</cbc:ID></Invoice>").encode(), "DTD"),
         (lambda: invoice("<a>" * 200 + "</a>" * 200), "TOO-DEEP"),
-        (lambda: invoice("<a>" * 250_000), "TOO-DEEP"),
+        (lambda: invoice("<a>" * 250_000), "NOT-WELL-FORMED"),
+        (lambda: invoice("<a>" * 500_000 + "</a>" * 500_000), "TOO-DEEP"),
         (lambda: invoice("<cbc:Note>" + "x" * 24 * MEGABYTE + "</cbc:Note>"), "TOO-LARGE"),
         (lambda: invoice("<cbc:Note>" + "<![CDATA[]]>x" * 1_500_000 + "</cbc:Note>"), "TOO-LARGE"),
         (lambda: invoice("<cbc:Note>" + "&#65;" * 4_000_000 + "</cbc:Note>"), "TOO-LARGE"),
         (lambda: invoice("<cbc:Note>" + "x" * 900_000 + "\U0001f600</cbc:Note>", 26), "read"),
-        (lambda: invoice("<cbc:ID schemeID='" + "a" * 9_000_000 + "'/>"), "read"),
-        (lambda: invoice("<" + "n" * 60_000 + "/>", 300), "EMPTY"),
+        (lambda: invoice("<cbc:ID schemeID='" + "a" * 9_000_000 + "'/>"), "TOO-LARGE"),
+        (lambda: invoice("<" + "n" * 60_000 + "/>", 300), "TOO-LARGE"),
+        (lambda: spaced("u" * 100_000), "TOO-LARGE"),
+        (lambda: spaced("u" * 190), "EMPTY"),
         (lambda: invoice("<a/>", 590_000), "EMPTY"),
         (lambda: invoice("<a/>", 700_000), "TOO-LARGE"),
         (lambda: invoice("<a " + " ".join(f'a{n}=""' for n in range(700_000)) + "/>"), "TOO-LARGE"),

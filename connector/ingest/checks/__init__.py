@@ -7,13 +7,12 @@ document to the places where it is broken, and a sentence in both languages. A f
 Source: the published rule sets named in e-invoicing.md section 14, restated; docs/conformance.md says how well.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 from decimal import localcontext
 
 from connector.errors import WrongUsage
 from connector.ingest.checks.codes import listed
-from connector.ingest.checks.document import Document, Place
+from connector.ingest.checks.document import Document
 from connector.ingest.checks.en16931 import EN16931
 from connector.ingest.checks.nlcius import G_ACCOUNT, NLCIUS
 from connector.ingest.checks.peppol import PEPPOL, PEPPOL_SELF_BILLING
@@ -23,7 +22,8 @@ from connector.ingest.checks.si_ubl_1_0 import SI_UBL_1_0
 from connector.ingest.checks.syntax import SYNTAX
 from connector.ingest.checks.vat import VAT
 from connector.ingest.findings import MOST_PER_RULE
-from connector.ingest.ubl import Reading
+from connector.ingest.tree import Place, Tree
+from connector.ingest.ubl import Reading, parse_tree, read_tree
 from connector.invoice import Finding, Severity
 
 PRECISION = 100
@@ -55,10 +55,23 @@ PROFILES: dict[str, tuple[Family, ...]] = {
 FORMATS = frozenset(PROFILES)
 
 
-def check_invoice(reading: Reading, *, rules: str | None = None) -> tuple[Finding, ...]:
+def check_invoice(xml: bytes, *, rules: str | None = None) -> tuple[Reading, tuple[Finding, ...]]:
+    """Read and check an invoice, parsed once.
+
+    Raises:
+        InvoiceUnreadable, NotAnInvoice: as `ubl.read_invoice` does.
+        WrongUsage: no such format.
+    """
+    tree = parse_tree(xml)
+    reading = read_tree(tree)
+    return reading, check_tree(tree, reading, rules=rules)
+
+
+def check_tree(tree: Tree, reading: Reading, *, rules: str | None = None) -> tuple[Finding, ...]:
     """Give the findings, those of the reading first, as many as `Findings` lists.
 
     Args:
+        reading: What `ubl.read_tree` made of the same tree.
         rules: The format whose rules apply; None: the one that the invoice claims.
 
     Raises:
@@ -68,7 +81,7 @@ def check_invoice(reading: Reading, *, rules: str | None = None) -> tuple[Findin
     if applied not in PROFILES:
         raise WrongUsage(f"unknown format {applied}", hint=f"one of {', '.join(sorted(FORMATS))}")
     findings = reading.doubts.copy()
-    document = Document(reading.xml)
+    document = Document(tree)
     for rule, places in find_broken(document, applied):
         for place in places[:MOST_PER_RULE]:
             findings.add(rule.found_at(document.path_of(place)))
@@ -76,12 +89,14 @@ def check_invoice(reading: Reading, *, rules: str | None = None) -> tuple[Findin
     return findings.listed()
 
 
-def find_broken(document: Document, applied: str) -> Iterator[tuple[Rule, list[Place]]]:
+def find_broken(document: Document, applied: str) -> list[tuple[Rule, list[Place]]]:
     """Give the rules of a format that a document breaks, each with its places, in the order of the tables."""
-    for family in PROFILES[applied]:
-        for rule in family:
-            with localcontext() as context:
-                context.prec = PRECISION
-                places = list(rule.broken_at(document))
-            if places:
-                yield rule, places
+    names = document.names
+    with localcontext() as context:
+        context.prec = PRECISION
+        return [
+            (rule, places)
+            for family in PROFILES[applied]
+            for rule in family
+            if rule.needs <= names and (places := list(rule.broken_at(document)))
+        ]

@@ -1,25 +1,20 @@
-"""Document: an invoice as the rules look at it; every element gathered once, by its usual name.
+"""Document: an invoice as the rules look at it, with what many rules speak of gathered once.
 
-The elements are those of the standard library: parsed in C and walked three times as fast as lxml's, for documents
-that `ubl.read_tree` has found harmless before. Names are ours (`cbc:ID`), whatever prefix was written. Text is compared
-as XPath's normalize-space leaves it; what is no number counts as absent, as the reading has told it already.
+Text is compared as XPath's normalize-space leaves it; what is no number counts as absent, as the reading has told it
+already.
 """
 
 import math
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from decimal import Decimal
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TypeVar
-from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from lxml import etree
-
-from connector.ingest.tree import short_name
+from connector.ingest.tree import Place, Tree, find, find_all, strip, text_of, texts_of
 from connector.ingest.ubl import ZERO, parse_decimal
 
-WHITE_SPACE = " \t\r\n"
 CENT = Decimal("0.01")
 HALF = Decimal("0.5")
 LINE = ("cac:InvoiceLine", "cac:CreditNoteLine")
@@ -28,53 +23,17 @@ SELLER = "cac:AccountingSupplierParty/cac:Party"
 BUYER = "cac:AccountingCustomerParty/cac:Party"
 TOTALS = "cac:LegalMonetaryTotal"
 
-Place = Element | tuple[Element, str]
-"""Where a rule is broken: an element, or what is missing below one."""
 Places = Iterable[Place]
+"""Where a rule is broken."""
 
+_NONE: list[Element] = []
 _T = TypeVar("_T")
-_short = lru_cache(maxsize=1024)(short_name)
-
-
-@lru_cache(maxsize=1024)
-def _split(path: str) -> tuple[str, ...]:
-    return tuple(path.split("/"))
-
-
-def find_all(element: Element, path: str) -> list[Element]:
-    """Follow a path of names, `cac:Party/cbc:EndpointID`, through every branch, in document order."""
-    found = [element]
-    for name in _split(path):
-        found = found[0].findall(name) if len(found) == 1 else [child for one in found for child in one.findall(name)]
-    return found
-
-
-def find(element: Element, path: str) -> Element | None:
-    """Give the first element on the path."""
-    found = find_all(element, path)
-    return found[0] if found else None
-
-
-def strip(text: str | None) -> str:
-    """Take away the white space that XML knows, around a text."""
-    return text.strip(WHITE_SPACE) if text else ""
-
-
-def text_of(element: Element | None, path: str = "") -> str:
-    """Give the text of the first element on the path, or of the element itself; empty when there is none."""
-    found = find(element, path) if path and element is not None else element
-    return strip(found.text) if found is not None else ""
-
-
-def texts_of(element: Element, path: str) -> list[str]:
-    """Give the texts of all elements on the path, empty ones too."""
-    return [strip(one.text) for one in find_all(element, path)]
 
 
 def number_of(element: Element | None, path: str = "") -> Decimal | None:
     """Give the number of the first element on the path; None when it is absent or no number."""
-    text = text_of(element, path)
-    return parse_decimal(text) if text else None
+    found = find(element, path) if path and element is not None else element
+    return parse_decimal(found.text) if found is not None and found.text else None
 
 
 def total(amounts: Iterable[Decimal | None]) -> Decimal:
@@ -124,14 +83,9 @@ class Category:
             if child.tag == "cbc:ID" and not self.has_code:
                 self.code, self.has_code = strip(child.text), True
             elif child.tag == "cbc:Percent" and not self.has_rate:
-                self.rate, self.has_rate = _rate(strip(child.text)), True
+                self.rate, self.has_rate = parse_decimal(child.text or ""), True
             elif child.tag == "cac:TaxScheme":
                 self.is_vat = self.is_vat or "VAT" in [strip(one.text).upper() for one in child.findall("cbc:ID")]
-
-
-@lru_cache(maxsize=1024)  # there are few rates and many lines
-def _rate(text: str) -> Decimal | None:
-    return parse_decimal(text)
 
 
 class Line:
@@ -159,45 +113,81 @@ class Line:
 class Document:
     """The elements by name, and the parts that many rules speak of; each is looked up once."""
 
-    def __init__(self, xml: bytes) -> None:
-        self.root = _parse(xml)
+    def __init__(self, tree: Tree) -> None:
+        self.root = tree.root
+        self.all = tree.all
+        self.path_of = tree.path_of
+        self._named = tree.elements
+        self._parents = tree.parents
         self._made: dict[object, object] = {}
-        self._placed: dict[Element, dict[Element, int]] = {}
-        self._named: dict[str, list[Element]] = defaultdict(list)
-        for element in self.root.iter():
-            name = _short(element.tag)
-            element.tag = name
-            self._named[name].append(element)
-        self.root.tag = name_of_root = self.root.tag.rpartition("}")[2]
-        self._named[name_of_root] = [self.root]
-        self.is_credit_note = name_of_root == "CreditNote"
-        self.amounts = [name for name in self._named if name.endswith("Amount")]
-        """The names of the amounts that there are."""
-        self.binary_objects = [
-            one for name, elements in self._named.items() if name.endswith("BinaryObject") for one in elements
-        ]
+        self._under: dict[tuple[str, str], list[Element]] = {}
+        self._totals: dict[str, Decimal | None] = {}
+        self._categories: dict[Element, list[Category]] = {}
+        self._is_vat: dict[Element, bool] = {}
+        self.is_credit_note = self.root.tag == "CreditNote"
 
-    def named(self, *names: str) -> list[Element]:
-        """Give the elements of these names, wherever they are."""
-        if len(names) == 1:
-            return self._named.get(names[0], [])
-        return [element for name in names for element in self._named.get(name, ())]
+    def attributed(self, name: str) -> list[Element]:
+        """Give the elements with an attribute of this name, in document order."""
+        return self._attributed.get(name, _NONE)
+
+    @cached_property
+    def _attributed(self) -> dict[str, list[Element]]:
+        found: dict[str, list[Element]] = defaultdict(list)
+        for element in self.root.iter():
+            for name in element.keys():  # noqa: SIM118  # no mapping
+                found[name].append(element)
+        return found
+
+    @cached_property
+    def names(self) -> set[str]:
+        """The names of the elements that there are, and `VAT S` and so on for the categories."""
+        names = set(self._named)
+        for category in self.named_any("cac:TaxCategory", "cac:ClassifiedTaxCategory"):
+            names.update(f"VAT {strip(number.text)}" for number in category.findall("cbc:ID"))
+        return names
+
+    def named(self, name: str) -> list[Element]:
+        """Give the elements of this name, wherever they are; not to be changed."""
+        return self._named.get(name, _NONE)
+
+    def named_any(self, *names: str) -> list[Element]:
+        """Give the elements of these names, wherever they are, name by name."""
+        return [element for name in names for element in self._named.get(name, _NONE)]
+
+    @cached_property
+    def repeating(self) -> list[Element]:
+        """Give the elements with several children of one name."""
+        return [one for one in self._parents if len(one) > 1 and len({child.tag for child in one[:]}) != len(one)]
 
     def under(self, parent: str, path: str) -> list[Element]:
-        """Give what is on the path below any element of the name `parent`."""
-        return [found for one in self.named(parent) for found in find_all(one, path)]
-
-    def all(self, path: str) -> list[Element]:
-        """Give what is on the path below the root."""
-        return find_all(self.root, path)
+        """Give what is on the path below any element of the name `parent`; not to be changed."""
+        found = self._under.get((parent, path))
+        if found is None:
+            found = self._under[parent, path] = [each for one in self.named(parent) for each in find_all(one, path)]
+        return found
 
     def has(self, path: str) -> bool:
         """Tell whether anything is on the path below the root."""
-        return bool(find_all(self.root, path))
+        return bool(self.all(path))
 
     def text(self, path: str) -> str:
         """Give the first text on the path below the root."""
-        return text_of(self.root, path)
+        found = self.all(path)
+        return strip(found[0].text) if found else ""
+
+    def texts(self, path: str) -> list[str]:
+        """Give the texts of all elements on the path below the root, empty ones too."""
+        return [strip(one.text) for one in self.all(path)]
+
+    @cached_property
+    def amounts(self) -> list[str]:
+        """The names of the amounts that there are."""
+        return [name for name in self._named if name.endswith("Amount")]
+
+    @cached_property
+    def binary_objects(self) -> list[Element]:
+        """The files inside, whatever they are called."""
+        return [one for name in self._named if name.endswith("BinaryObject") for one in self._named[name]]
 
     @cached_property
     def currency(self) -> str:
@@ -227,7 +217,22 @@ class Document:
 
     def total(self, name: str) -> Decimal | None:
         """Give one of the totals."""
-        return number_of(self.totals, name)
+        if name not in self._totals:
+            self._totals[name] = number_of(self.totals, name)
+        return self._totals[name]
+
+    def categories(self, parent: Element) -> list[Category]:
+        """Give the VAT categories of an allowance or a breakdown row."""
+        found = self._categories.get(parent)
+        if found is None:
+            found = self._categories[parent] = [Category(one) for one in parent.findall("cac:TaxCategory")]
+        return found
+
+    def is_vat(self, registration: Element) -> bool:
+        """Tell whether a tax registration is one for VAT."""
+        if registration not in self._is_vat:
+            self._is_vat[registration] = is_vat(registration)
+        return self._is_vat[registration]
 
     def total_place(self, name: str) -> Place:
         """Give the place of one of the totals, also when it is not there."""
@@ -236,7 +241,7 @@ class Document:
     @cached_property
     def lines(self) -> list[Line]:
         """Lines of invoices and credit notes, whichever the root is."""
-        return [Line(element) for element in self.named(*LINE)]
+        return [Line(element) for element in self.named_any(*LINE)]
 
     @cached_property
     def line_total(self) -> Decimal:
@@ -246,12 +251,12 @@ class Document:
     @cached_property
     def allowances(self) -> list[Element]:
         """The document's own, not those of lines."""
-        return [one for one in self.root.findall("cac:AllowanceCharge") if is_allowance(one)]
+        return [one for one in self.all("cac:AllowanceCharge") if is_allowance(one)]
 
     @cached_property
     def charges(self) -> list[Element]:
         """The document's own, not those of lines."""
-        return [one for one in self.root.findall("cac:AllowanceCharge") if is_charge(one)]
+        return [one for one in self.all("cac:AllowanceCharge") if is_charge(one)]
 
     @cached_property
     def line_allowances(self) -> list[Element]:
@@ -289,44 +294,3 @@ class Document:
         if make not in self._made:
             self._made[make] = make(self)
         return self._made[make]  # type: ignore[return-value]  # of that maker
-
-    @cached_property
-    def _parents(self) -> dict[Element, Element]:
-        return {child: parent for parent in self.root.iter() for child in parent}
-
-    def _positions(self, parent: Element) -> dict[Element, int]:
-        """The place of each child among those of its name; 0 for the only one."""
-        if parent not in self._placed:
-            seen = Counter(child.tag for child in parent)
-            count: Counter[str] = Counter()
-            places = {}
-            for child in parent:
-                count[child.tag] += 1
-                places[child] = count[child.tag] if seen[child.tag] > 1 else 0
-            self._placed[parent] = places
-        return self._placed[parent]
-
-    def path_of(self, place: Place) -> str:
-        """Give the XPath of a place."""
-        element, below = place if isinstance(place, tuple) else (place, "")
-        steps = [below] if below else []
-        while element is not self.root:
-            parent = self._parents[element]
-            position = self._positions(parent)[element]
-            steps.append(f"{element.tag}[{position}]" if position else element.tag)
-            element = parent
-        return "/".join(["", self.root.tag, *reversed(steps)])
-
-
-def _parse(xml: bytes) -> Element:
-    try:
-        return ElementTree.fromstring(xml)
-    except (ElementTree.ParseError, LookupError, ValueError):
-        # a name of an encoding that only lxml knows, such as utf8 without its hyphen
-        parser = etree.XMLParser(resolve_entities=False, no_network=True)
-        return ElementTree.fromstring(etree.tostring(etree.fromstring(xml, parser)))
-
-
-def each(elements: Iterable[Element], path: str) -> Iterator[Element]:
-    """Follow a path below each of several elements."""
-    return (found for element in elements for found in find_all(element, path))

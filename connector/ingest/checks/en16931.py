@@ -7,6 +7,7 @@ Source: CEN EN 16931 UBL rules 1.3.16; e-invoicing.md section 7.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from connector.ingest.checks import codes
@@ -18,18 +19,11 @@ from connector.ingest.checks.document import (
     Document,
     Line,
     Places,
-    each,
-    find,
-    find_all,
     is_allowance,
     is_charge,
-    is_vat,
     number_of,
     round_0,
     round_2,
-    strip,
-    text_of,
-    texts_of,
     total,
 )
 from connector.ingest.checks.rule import (
@@ -39,6 +33,7 @@ from connector.ingest.checks.rule import (
     code_in,
     each_has,
     each_text,
+    needs,
     path_attribute,
     path_text,
     root_has,
@@ -47,6 +42,7 @@ from connector.ingest.checks.rule import (
     table,
 )
 from connector.ingest.checks.vat import is_near
+from connector.ingest.tree import each, find, find_all, has_any, strip, text_of, texts_of
 from connector.ingest.ubl import ZERO, parse_date
 from connector.invoice import Severity
 
@@ -54,6 +50,24 @@ _COUNTRY = "cac:Country/cbc:IdentificationCode"
 _ADDRESS = "cac:PostalAddress"
 _REASONS = ("cbc:AllowanceChargeReason", "cbc:AllowanceChargeReasonCode")
 _PREFIXES = " ".join(sorted(codes.VAT_PREFIXES))
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Elements of one name that several rules speak of."""
+
+    name: str
+    of: Callable[[Document], list[Element]]
+
+
+_ALLOWANCES = _Group("cac:AllowanceCharge", lambda document: document.allowances)
+_CHARGES = _Group("cac:AllowanceCharge", lambda document: document.charges)
+_LINE_ALLOWANCES = _Group("cac:AllowanceCharge", lambda document: document.line_allowances)
+_LINE_CHARGES = _Group("cac:AllowanceCharge", lambda document: document.line_charges)
+_SUBTOTALS = _Group("cac:TaxSubtotal", lambda document: document.subtotals)
+_PERIODS = _Group("cac:InvoicePeriod", lambda document: document.periods)
+_LINE_PERIODS = _Group("cac:InvoicePeriod", lambda document: document.line_periods)
+_TOTALS = _Group(TOTALS, lambda document: document.named(TOTALS))
 
 
 # Presence
@@ -75,6 +89,7 @@ def _totals_missing(document: Document) -> Places:
         yield document.root, TOTALS
 
 
+@needs("cac:AllowanceCharge/cbc:ChargeIndicator")
 def _indicator_unclear(document: Document) -> Places:
     """An official rule set stops with an error on it, which counts as invalid."""
     indicators = document.under("cac:AllowanceCharge", "cbc:ChargeIndicator")
@@ -109,21 +124,24 @@ def _gross_price_negative(line: Line) -> bool:
     )
 
 
-def _each_needs(group: Callable[[Document], list[Element]], *paths: str) -> Broken:
+def _each_needs(group: _Group, *paths: str) -> Broken:
     """Every element of a group has an element on one of the paths."""
 
+    @needs(group.name)
     def broken_at(document: Document) -> Places:
-        return [(one, paths[0]) for one in group(document) if not any(find_all(one, path) for path in paths)]
+        return [(one, paths[0]) for one in group.of(document) if not has_any(one, paths)]
 
     return broken_at
 
 
-def _without_vat_category(group: Callable[[Document], list[Element]]) -> Broken:
-    return lambda document: [
-        (one, "cac:TaxCategory/cbc:ID")
-        for one in group(document)
-        if not any(category.is_vat and category.has_code for category in map(Category, one.findall("cac:TaxCategory")))
-    ]
+def _without_vat_category(group: _Group) -> Broken:
+    return needs(group.name)(
+        lambda document: [
+            (one, "cac:TaxCategory/cbc:ID")
+            for one in group.of(document)
+            if not any(category.is_vat and category.has_code for category in document.categories(one))
+        ]
+    )
 
 
 def _ends_before_start(period: Element) -> bool:
@@ -134,23 +152,25 @@ def _ends_before_start(period: Element) -> bool:
     return first is None or last is None or last < first
 
 
-def _periods_backwards(group: Callable[[Document], list[Element]]) -> Broken:
-    return lambda document: [period for period in group(document) if _ends_before_start(period)]
+def _periods_backwards(group: _Group) -> Broken:
+    return needs(group.name)(lambda document: [period for period in group.of(document) if _ends_before_start(period)])
 
 
-def _categories(subtotal: Element) -> list[Category]:
-    return [category for category in map(Category, subtotal.findall("cac:TaxCategory")) if category.is_vat]
+def _categories(document: Document, subtotal: Element) -> list[Category]:
+    return [category for category in document.categories(subtotal) if category.is_vat]
 
 
+@needs("cac:TaxSubtotal")
 def _subtotals_without_category(document: Document) -> Places:
     for subtotal in document.subtotals:
-        if not any(category.has_code for category in _categories(subtotal)):
+        if not any(category.has_code for category in _categories(document, subtotal)):
             yield subtotal, "cac:TaxCategory/cbc:ID"
 
 
+@needs("cac:TaxSubtotal")
 def _subtotals_without_rate(document: Document) -> Places:
     for subtotal in document.subtotals:
-        if not any(category.has_rate or category.code == "O" for category in _categories(subtotal)):
+        if not any(category.has_rate or category.code == "O" for category in _categories(document, subtotal)):
             yield subtotal, "cac:TaxCategory/cbc:Percent"
 
 
@@ -161,9 +181,10 @@ def _lines_without_vat_category(line: Line) -> bool:
 # Parties and payment
 
 
+@needs("cac:PayeeParty")
 def _payee_is_seller(document: Document) -> Places:
-    names = set(texts_of(document.root, f"{SELLER}/cac:PartyName/cbc:Name"))
-    numbers = set(texts_of(document.root, f"{SELLER}/cac:PartyIdentification/cbc:ID"))
+    names = set(document.texts(f"{SELLER}/cac:PartyName/cbc:Name"))
+    numbers = set(document.texts(f"{SELLER}/cac:PartyIdentification/cbc:ID"))
     for payee in document.named("cac:PayeeParty"):
         own_names = texts_of(payee, "cac:PartyName/cbc:Name")
         own_numbers = texts_of(payee, "cac:PartyIdentification/cbc:ID")
@@ -171,10 +192,19 @@ def _payee_is_seller(document: Document) -> Places:
             yield payee, "cac:PartyName/cbc:Name"
 
 
+@needs("cac:TaxRepresentativeParty")
 def _representative_without_vat_number(document: Document) -> Places:
     for party in document.named("cac:TaxRepresentativeParty"):
-        if not any(is_vat(one) and find_all(one, "cbc:CompanyID") for one in party.findall("cac:PartyTaxScheme")):
+        if not any(
+            document.is_vat(one) and find_all(one, "cbc:CompanyID") for one in party.findall("cac:PartyTaxScheme")
+        ):
             yield party, "cac:PartyTaxScheme/cbc:CompanyID"
+
+
+@needs("cac:TaxRepresentativeParty", _ADDRESS)
+def _representative_country_missing(document: Document) -> Places:
+    addresses = document.under("cac:TaxRepresentativeParty", _ADDRESS)
+    return [(one, _COUNTRY) for one in addresses if not text_of(one, _COUNTRY)]
 
 
 def _seller_unidentified(document: Document) -> Places:
@@ -184,18 +214,20 @@ def _seller_unidentified(document: Document) -> Places:
         if (
             not any(number.get("schemeID") != "SEPA" for number in numbers)
             and not find_all(seller, "cac:Party/cac:PartyLegalEntity/cbc:CompanyID")
-            and not any(is_vat(one) and find_all(one, "cbc:CompanyID") for one in registrations)
+            and not any(document.is_vat(one) and find_all(one, "cbc:CompanyID") for one in registrations)
         ):
             yield seller, "cac:Party"
 
 
+@needs("cac:PartyTaxScheme")
 def _vat_number_without_country(document: Document) -> Places:
     for registration in document.named("cac:PartyTaxScheme"):
         number = find(registration, "cbc:CompanyID")
-        if is_vat(registration) and ((number.text or "") if number is not None else "")[:2] not in _PREFIXES:
+        if document.is_vat(registration) and ((number.text or "") if number is not None else "")[:2] not in _PREFIXES:
             yield registration, "cbc:CompanyID"
 
 
+@needs("cac:PaymentMeans/cac:PayeeFinancialAccount")
 def _account_empty(document: Document) -> Places:
     for means in document.named("cac:PaymentMeans"):
         code = find(means, "cbc:PaymentMeansCode")
@@ -204,6 +236,7 @@ def _account_empty(document: Document) -> Places:
             yield from ((account, "cbc:ID") for account in accounts if not text_of(account, "cbc:ID"))
 
 
+@needs("cac:PaymentMeans")
 def _account_missing(document: Document) -> Places:
     for means in document.named("cac:PaymentMeans"):
         is_transfer = text_of(means, "cbc:PaymentMeansCode") in ("30", "58")
@@ -211,27 +244,32 @@ def _account_missing(document: Document) -> Places:
             yield means, "cac:PayeeFinancialAccount/cbc:ID"
 
 
+@needs("cac:CardAccount")
 def _card_number_whole(document: Document) -> Places:
     numbers = document.under("cac:PaymentMeans", "cac:CardAccount/cbc:PrimaryAccountNumberID")
     return [number for number in numbers if len(text_of(number)) > 10]
 
 
+@needs("cbc:TaxCurrencyCode")
 def _vat_currency_without_total(document: Document) -> Places:
     totals = {amount.get("currencyID") for amount in document.under("cac:TaxTotal", "cbc:TaxAmount")}
-    return [code for code in document.root.findall("cbc:TaxCurrencyCode") if (code.text or "") not in totals]
+    return [code for code in document.all("cbc:TaxCurrencyCode") if (code.text or "") not in totals]
 
 
+@needs("cbc:TaxPointDate")
 def _two_tax_points(document: Document) -> Places:
     if document.has("cbc:TaxPointDate"):
         yield from document.all("cac:InvoicePeriod/cbc:DescriptionCode")
 
 
+@needs("cac:DeliveryLocation/cac:Address")
 def _delivery_country_missing(document: Document) -> Places:
     addresses = document.under("cac:Delivery", "cac:DeliveryLocation/cac:Address")
     return [(address, _COUNTRY) for address in addresses if not find_all(address, _COUNTRY)]
 
 
 def _item_attributes_missing(path: str, attribute: str) -> Broken:
+    @needs(path)
     def broken_at(document: Document) -> Places:
         top = path.partition("/")[0]
         lines = (line for line in document.lines if top in line.item)
@@ -250,13 +288,13 @@ def _line_sum(document: Document) -> Places:
         yield document.total_place("cbc:LineExtensionAmount")
 
 
-def _sums_to(name: str, group: Callable[[Document], list[Element]]) -> Broken:
+def _sums_to(name: str, group: _Group) -> Broken:
     """The total of the document's allowances (charges) is their sum; it may be absent only without any."""
 
     def broken_at(document: Document) -> Places:
         if document.totals is None:
             return
-        parts, stated = group(document), document.total(name)
+        parts, stated = group.of(document), document.total(name)
         if stated is None:
             if parts or find(document.totals, name) is not None:
                 yield document.total_place(name)
@@ -280,7 +318,7 @@ def _total_without_vat(document: Document) -> Places:
 
 def _vat_sum(document: Document) -> Places:
     """The VAT total is the sum of its breakdown, where it has one."""
-    for tax_total in document.root.findall("cac:TaxTotal"):
+    for tax_total in document.all("cac:TaxTotal"):
         parts = tax_total.findall("cac:TaxSubtotal")
         if parts and number_of(tax_total, "cbc:TaxAmount") != round_2(
             total(number_of(part, "cbc:TaxAmount") for part in parts)
@@ -312,11 +350,12 @@ def _payable(document: Document) -> Places:
         yield document.total_place("cbc:PayableAmount")
 
 
+@needs("cac:TaxSubtotal")
 def _subtotal_tax(document: Document) -> Places:
     """The tax is the taxable amount times the rate, less than one unit off; no tax at a rate that rounds to 0."""
     for subtotal in document.subtotals:
         tax, taxable = number_of(subtotal, "cbc:TaxAmount"), number_of(subtotal, "cbc:TaxableAmount")
-        rate = next((category.rate for category in _categories(subtotal)), None)
+        rate = next((category.rate for category in _categories(document, subtotal)), None)
         if rate is None or round_0(rate) == 0:
             if tax is None or round_0(tax) != 0:
                 yield subtotal, "cbc:TaxAmount"
@@ -327,11 +366,12 @@ def _subtotal_tax(document: Document) -> Places:
 # Decimals
 
 
-def _two_decimals(group: Callable[[Document], Iterable[Element]], name: str) -> Broken:
+def _two_decimals(group: _Group, name: str) -> Broken:
     """At most two characters after the point, whatever they are: `100.000` fails."""
 
+    @needs(group.name, name)
     def broken_at(document: Document) -> Places:
-        amounts = (find(one, name) for one in group(document))
+        amounts = (find(one, name) for one in group.of(document))
         return [one for one in amounts if one is not None and len((one.text or "").partition(".")[2]) > 2]
 
     return broken_at
@@ -355,8 +395,13 @@ AMOUNTS = (
 def currencies_in(known: frozenset[str]) -> Broken:
     """The currency of every amount is known."""
     return lambda document: [
-        (one, "@currencyID") for one in document.named(*AMOUNTS) if strip(one.get("currencyID")) not in known
+        (one, "@currencyID") for one in document.once(amounts) if strip(one.get("currencyID")) not in known
     ]
+
+
+def amounts(document: Document) -> list[Element]:
+    """Every amount of money."""
+    return document.named_any(*AMOUNTS)
 
 
 def _unknown_type(document: Document) -> Places:
@@ -364,8 +409,9 @@ def _unknown_type(document: Document) -> Places:
     yield from (one for one in document.named("cbc:CreditNoteTypeCode") if text_of(one) not in codes.CREDIT_NOTE_TYPES)
 
 
+@needs("cbc:DocumentTypeCode")
 def _unknown_object_scheme(document: Document) -> Places:
-    for reference in document.named("cac:AdditionalDocumentReference", "cac:DocumentReference"):
+    for reference in document.named_any("cac:AdditionalDocumentReference", "cac:DocumentReference"):
         if "130" in [one.text for one in reference.findall("cbc:DocumentTypeCode")]:
             for number in reference.findall("cbc:ID"):
                 scheme = number.get("schemeID")
@@ -373,9 +419,10 @@ def _unknown_object_scheme(document: Document) -> Places:
                     yield number, "@schemeID"
 
 
+@needs("cbc:Note")
 def _unknown_note_subject(document: Document) -> Places:
     """A note may begin with its subject, `#AAI#`; three characters between two hashes have to be a known one."""
-    for note in document.root.findall("cbc:Note"):
+    for note in document.all("cbc:Note"):
         subject, hash_found, _ = (note.text or "").partition("#")[2].partition("#")
         if hash_found and len(subject) == 3 and subject not in codes.NOTE_SUBJECTS:
             yield note
@@ -394,17 +441,19 @@ def _unknown_party_scheme(document: Document) -> Places:
 
 
 def _reason_codes(known: frozenset[str], indicator: Callable[[Element], bool]) -> Broken:
-    return lambda document: [
-        code
-        for one in document.named("cac:AllowanceCharge")
-        if indicator(one)
-        for code in one.findall("cbc:AllowanceChargeReasonCode")
-        if text_of(code) not in known
-    ]
+    return needs("cac:AllowanceCharge/cbc:AllowanceChargeReasonCode")(
+        lambda document: [
+            code
+            for one in document.named("cac:AllowanceCharge")
+            if indicator(one)
+            for code in one.findall("cbc:AllowanceChargeReasonCode")
+            if text_of(code) not in known
+        ]
+    )
 
 
 def _unknown_units(document: Document) -> Places:
-    for quantity in document.named("cbc:InvoicedQuantity", "cbc:BaseQuantity", "cbc:CreditedQuantity"):
+    for quantity in document.named_any("cbc:InvoicedQuantity", "cbc:BaseQuantity", "cbc:CreditedQuantity"):
         unit = quantity.get("unitCode")
         if unit is not None and strip(unit) not in codes.UNITS:
             yield quantity, "@unitCode"
@@ -439,9 +488,8 @@ _MODEL = table(
      "Missing: name of the tax representative", "Ontbreekt: naam van de fiscaal vertegenwoordiger"),
     ("BR-19", each_has("cac:TaxRepresentativeParty", _ADDRESS), "Missing: address of the tax representative",
      "Ontbreekt: adres van de fiscaal vertegenwoordiger"),
-    ("BR-20", lambda document: [
-        (one, _COUNTRY) for one in document.under("cac:TaxRepresentativeParty", _ADDRESS) if not text_of(one, _COUNTRY)
-     ], "Missing: country of the tax representative", "Ontbreekt: land van de fiscaal vertegenwoordiger"),
+    ("BR-20", _representative_country_missing, "Missing: country of the tax representative",
+     "Ontbreekt: land van de fiscaal vertegenwoordiger"),
     ("BR-21", _lines_where(lambda line: not text_of(line.parts.get("cbc:ID")), "cbc:ID"),
      "Missing: number of the line", "Ontbreekt: nummer van de regel"),
     ("BR-22", _lines_where(lambda line: line.quantity is None, "cbc:InvoicedQuantity"),
@@ -458,33 +506,33 @@ _MODEL = table(
      "De prijs ontbreekt of is negatief"),
     ("BR-28", _lines_where(_gross_price_negative, "cac:Price/cac:AllowanceCharge/cbc:BaseAmount"),
      "The gross price is negative", "De brutoprijs is negatief"),
-    ("BR-29", _periods_backwards(lambda document: document.periods), "The invoicing period ends before it starts",
+    ("BR-29", _periods_backwards(_PERIODS), "The invoicing period ends before it starts",
      "De factuurperiode eindigt voor zij begint"),
-    ("BR-30", _periods_backwards(lambda document: document.line_periods), "The line's period ends before it starts",
+    ("BR-30", _periods_backwards(_LINE_PERIODS), "The line's period ends before it starts",
      "De periode van de regel eindigt voor zij begint"),
-    ("BR-31", _each_needs(lambda document: document.allowances, "cbc:Amount"), "Missing: amount of a discount",
+    ("BR-31", _each_needs(_ALLOWANCES, "cbc:Amount"), "Missing: amount of a discount",
      "Ontbreekt: bedrag van een korting"),
-    ("BR-32", _without_vat_category(lambda document: document.allowances), "Missing: VAT category of a discount",
+    ("BR-32", _without_vat_category(_ALLOWANCES), "Missing: VAT category of a discount",
      "Ontbreekt: btw-categorie van een korting"),
-    ("BR-33", _each_needs(lambda document: document.allowances, *_REASONS), "Missing: reason of a discount",
+    ("BR-33", _each_needs(_ALLOWANCES, *_REASONS), "Missing: reason of a discount",
      "Ontbreekt: reden van een korting"),
-    ("BR-36", _each_needs(lambda document: document.charges, "cbc:Amount"), "Missing: amount of a surcharge",
+    ("BR-36", _each_needs(_CHARGES, "cbc:Amount"), "Missing: amount of a surcharge",
      "Ontbreekt: bedrag van een toeslag"),
-    ("BR-37", _without_vat_category(lambda document: document.charges), "Missing: VAT category of a surcharge",
+    ("BR-37", _without_vat_category(_CHARGES), "Missing: VAT category of a surcharge",
      "Ontbreekt: btw-categorie van een toeslag"),
-    ("BR-38", _each_needs(lambda document: document.charges, *_REASONS), "Missing: reason of a surcharge",
+    ("BR-38", _each_needs(_CHARGES, *_REASONS), "Missing: reason of a surcharge",
      "Ontbreekt: reden van een toeslag"),
-    ("BR-41", _each_needs(lambda document: document.line_allowances, "cbc:Amount"),
+    ("BR-41", _each_needs(_LINE_ALLOWANCES, "cbc:Amount"),
      "Missing: amount of a line's discount", "Ontbreekt: bedrag van een korting op een regel"),
-    ("BR-42", _each_needs(lambda document: document.line_allowances, *_REASONS),
+    ("BR-42", _each_needs(_LINE_ALLOWANCES, *_REASONS),
      "Missing: reason of a line's discount", "Ontbreekt: reden van een korting op een regel"),
-    ("BR-43", _each_needs(lambda document: document.line_charges, "cbc:Amount"),
+    ("BR-43", _each_needs(_LINE_CHARGES, "cbc:Amount"),
      "Missing: amount of a line's surcharge", "Ontbreekt: bedrag van een toeslag op een regel"),
-    ("BR-44", _each_needs(lambda document: document.line_charges, *_REASONS),
+    ("BR-44", _each_needs(_LINE_CHARGES, *_REASONS),
      "Missing: reason of a line's surcharge", "Ontbreekt: reden van een toeslag op een regel"),
-    ("BR-45", _each_needs(lambda document: document.subtotals, "cbc:TaxableAmount"),
+    ("BR-45", _each_needs(_SUBTOTALS, "cbc:TaxableAmount"),
      "Missing: taxable amount in the VAT breakdown", "Ontbreekt: grondslag in de btw-specificatie"),
-    ("BR-46", _each_needs(lambda document: document.subtotals, "cbc:TaxAmount"),
+    ("BR-46", _each_needs(_SUBTOTALS, "cbc:TaxAmount"),
      "Missing: VAT amount in the VAT breakdown", "Ontbreekt: btw-bedrag in de btw-specificatie"),
     ("BR-47", _subtotals_without_category, "Missing: category in the VAT breakdown",
      "Ontbreekt: categorie in de btw-specificatie"),
@@ -526,17 +574,17 @@ _MODEL = table(
     ("BR-CO-09", _vat_number_without_country, "A VAT number does not begin with a country",
      "Een btw-nummer begint niet met een landcode"),
     ("BR-CO-18", root_has("cac:TaxTotal/cac:TaxSubtotal"), "Missing: VAT breakdown", "Ontbreekt: btw-specificatie"),
-    ("BR-CO-19", _each_needs(lambda document: document.periods, "cbc:StartDate", "cbc:EndDate", "cbc:DescriptionCode"),
+    ("BR-CO-19", _each_needs(_PERIODS, "cbc:StartDate", "cbc:EndDate", "cbc:DescriptionCode"),
      "The invoicing period has neither start nor end", "De factuurperiode heeft geen begin en geen eind"),
-    ("BR-CO-20", _each_needs(lambda document: document.line_periods, "cbc:StartDate", "cbc:EndDate"),
+    ("BR-CO-20", _each_needs(_LINE_PERIODS, "cbc:StartDate", "cbc:EndDate"),
      "The line's period has neither start nor end", "De periode van de regel heeft geen begin en geen eind"),
-    ("BR-CO-21", _each_needs(lambda document: document.allowances, *_REASONS), "Missing: reason of a discount",
+    ("BR-CO-21", _each_needs(_ALLOWANCES, *_REASONS), "Missing: reason of a discount",
      "Ontbreekt: reden van een korting"),
-    ("BR-CO-22", _each_needs(lambda document: document.charges, *_REASONS), "Missing: reason of a surcharge",
+    ("BR-CO-22", _each_needs(_CHARGES, *_REASONS), "Missing: reason of a surcharge",
      "Ontbreekt: reden van een toeslag"),
-    ("BR-CO-23", _each_needs(lambda document: document.line_allowances, *_REASONS),
+    ("BR-CO-23", _each_needs(_LINE_ALLOWANCES, *_REASONS),
      "Missing: reason of a line's discount", "Ontbreekt: reden van een korting op een regel"),
-    ("BR-CO-24", _each_needs(lambda document: document.line_charges, *_REASONS),
+    ("BR-CO-24", _each_needs(_LINE_CHARGES, *_REASONS),
      "Missing: reason of a line's surcharge", "Ontbreekt: reden van een toeslag op een regel"),
     ("BR-CO-26", _seller_unidentified, "Missing: VAT number or other number of the seller",
      "Ontbreekt: btw-nummer of ander nummer van de verkoper"),
@@ -557,9 +605,9 @@ _WARNINGS = table(
 _SUMS = table(
     ("BR-CO-10", _line_sum, "The sum of lines is not the sum of the line amounts",
      "Het totaal van de regels is niet de som van de regelbedragen"),
-    ("BR-CO-11", _sums_to("cbc:AllowanceTotalAmount", lambda document: document.allowances),
+    ("BR-CO-11", _sums_to("cbc:AllowanceTotalAmount", _ALLOWANCES),
      "The total of discounts is not their sum", "Het totaal van de kortingen is niet hun som"),
-    ("BR-CO-12", _sums_to("cbc:ChargeTotalAmount", lambda document: document.charges),
+    ("BR-CO-12", _sums_to("cbc:ChargeTotalAmount", _CHARGES),
      "The total of surcharges is not their sum", "Het totaal van de toeslagen is niet hun som"),
     ("BR-CO-13", _total_without_vat, "The total without VAT is not lines - discounts + surcharges",
      "Het totaal zonder btw is niet regels - kortingen + toeslagen"),
@@ -575,28 +623,25 @@ _SUMS = table(
 
 
 def _decimals() -> Family:
-    def totals(document: Document) -> list[Element]:
-        return document.named(TOTALS)
-
-    rows: tuple[tuple[int, Callable[[Document], list[Element]], str], ...] = (
-        (1, lambda document: document.allowances, "cbc:Amount"),
-        (2, lambda document: document.allowances, "cbc:BaseAmount"),
-        (5, lambda document: document.charges, "cbc:Amount"),
-        (6, lambda document: document.charges, "cbc:BaseAmount"),
-        (9, totals, "cbc:LineExtensionAmount"),
-        (10, totals, "cbc:AllowanceTotalAmount"),
-        (11, totals, "cbc:ChargeTotalAmount"),
-        (12, totals, "cbc:TaxExclusiveAmount"),
-        (14, totals, "cbc:TaxInclusiveAmount"),
-        (16, totals, "cbc:PrepaidAmount"),
-        (17, totals, "cbc:PayableRoundingAmount"),
-        (18, totals, "cbc:PayableAmount"),
-        (19, lambda document: document.subtotals, "cbc:TaxableAmount"),
-        (20, lambda document: document.subtotals, "cbc:TaxAmount"),
-        (24, lambda document: document.line_allowances, "cbc:Amount"),
-        (25, lambda document: document.line_allowances, "cbc:BaseAmount"),
-        (27, lambda document: document.line_charges, "cbc:Amount"),
-        (28, lambda document: document.line_charges, "cbc:BaseAmount"),
+    rows: tuple[tuple[int, _Group, str], ...] = (
+        (1, _ALLOWANCES, "cbc:Amount"),
+        (2, _ALLOWANCES, "cbc:BaseAmount"),
+        (5, _CHARGES, "cbc:Amount"),
+        (6, _CHARGES, "cbc:BaseAmount"),
+        (9, _TOTALS, "cbc:LineExtensionAmount"),
+        (10, _TOTALS, "cbc:AllowanceTotalAmount"),
+        (11, _TOTALS, "cbc:ChargeTotalAmount"),
+        (12, _TOTALS, "cbc:TaxExclusiveAmount"),
+        (14, _TOTALS, "cbc:TaxInclusiveAmount"),
+        (16, _TOTALS, "cbc:PrepaidAmount"),
+        (17, _TOTALS, "cbc:PayableRoundingAmount"),
+        (18, _TOTALS, "cbc:PayableAmount"),
+        (19, _SUBTOTALS, "cbc:TaxableAmount"),
+        (20, _SUBTOTALS, "cbc:TaxAmount"),
+        (24, _LINE_ALLOWANCES, "cbc:Amount"),
+        (25, _LINE_ALLOWANCES, "cbc:BaseAmount"),
+        (27, _LINE_CHARGES, "cbc:Amount"),
+        (28, _LINE_CHARGES, "cbc:BaseAmount"),
     )
     english, dutch = "An amount has more than two decimals", "Een bedrag heeft meer dan twee decimalen"
     found = [(f"BR-DEC-{number:02}", _two_decimals(group, name), english, dutch) for number, group, name in rows]

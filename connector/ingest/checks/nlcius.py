@@ -8,19 +8,9 @@ Source: SI-UBL 2.0.3.13 and its G-account extension 1.0.13; e-invoicing.md secti
 from decimal import Decimal
 from xml.etree.ElementTree import Element
 
-from connector.ingest.checks.document import (
-    BUYER,
-    SELLER,
-    TOTALS,
-    Document,
-    Places,
-    find_all,
-    number_of,
-    text_of,
-    texts_of,
-    total,
-)
-from connector.ingest.checks.rule import Broken, Family, table
+from connector.ingest.checks.document import BUYER, SELLER, TOTALS, Document, Places, number_of, total
+from connector.ingest.checks.rule import Broken, Family, needed_by, needs, table
+from connector.ingest.tree import find_all, text_of
 from connector.ingest.ubl import ZERO, recognise_format
 from connector.invoice import Severity
 
@@ -40,7 +30,7 @@ def _not_nlcius(document: Document) -> Places:
 
 def _if_dutch(broken_at: Broken) -> Broken:
     """The rule holds for sellers in the Netherlands."""
-    return lambda document: broken_at(document) if document.seller_country == "NL" else ()
+    return needs(*needed_by(broken_at))(lambda document: broken_at(document) if document.seller_country == "NL" else ())
 
 
 def _seller_legal_id(document: Document) -> Places:
@@ -52,7 +42,7 @@ def _seller_legal_id(document: Document) -> Places:
 
 def _buyer_legal_id(document: Document) -> Places:
     """It hangs on the buyer's PartyLegalEntity: without that element nothing is asked."""
-    countries = texts_of(document.root, f"{BUYER}/cac:PostalAddress/{_COUNTRY}")
+    countries = document.texts(f"{BUYER}/cac:PostalAddress/{_COUNTRY}")
     numbers = document.all(f"{BUYER}/cac:PartyLegalEntity/cbc:CompanyID")
     is_known = "NL" not in countries or not DUTCH_SCHEMES.isdisjoint(one.get("schemeID", "") for one in numbers)
     for entity in document.all(f"{BUYER}/cac:PartyLegalEntity"):
@@ -67,6 +57,7 @@ def _reference_missing(document: Document) -> Places:
 
 
 def _address_incomplete(path: str, *, only_dutch: bool) -> Broken:
+    @needs(path)
     def broken_at(document: Document) -> Places:
         for address in document.all(path):
             country = find_all(address, _COUNTRY)
@@ -80,7 +71,7 @@ def _address_incomplete(path: str, *, only_dutch: bool) -> Broken:
 
 
 def _types(document: Document) -> list[Element]:
-    return document.named("cbc:InvoiceTypeCode", "cbc:CreditNoteTypeCode")
+    return document.named_any("cbc:InvoiceTypeCode", "cbc:CreditNoteTypeCode")
 
 
 def _type_in_wrong_document(document: Document) -> Places:
@@ -102,12 +93,14 @@ def _no_payment_means(document: Document) -> Places:
             yield document.root, "cac:PaymentMeans"
 
 
+@needs("cac:PaymentMeans")
 def _means_not_dutch(document: Document) -> Places:
     return [
         one for one in document.named("cac:PaymentMeans") if text_of(one, "cbc:PaymentMeansCode") not in DUTCH_MEANS
     ]
 
 
+@needs("cac:OrderLineReference")
 def order_line_without_order(document: Document) -> Places:
     """An order line is named, the order is not."""
     if not document.has("cac:OrderReference/cbc:ID"):
@@ -118,19 +111,21 @@ def order_line_without_order(document: Document) -> Places:
 
 
 def _used(name: str, path: str = "") -> Broken:
-    return lambda document: document.under(name, path) if path else document.named(name)
+    return needs(name, path)(lambda document: document.under(name, path) if path else document.named(name))
 
 
 def _address_uses(party: str, path: str) -> Broken:
-    return lambda document: document.all(f"{party}/{path}")
+    return needs(party, path)(lambda document: document.all(f"{party}/{path}"))
 
 
+@needs("cac:PaymentMeans/cac:PayeeFinancialAccount/cac:FinancialInstitutionBranch")
 def _bic_with_sepa(document: Document) -> Places:
     for means in document.named("cac:PaymentMeans"):
         if text_of(means, "cbc:PaymentMeansCode") in ("58", "59"):
             yield from find_all(means, "cac:PayeeFinancialAccount/cac:FinancialInstitutionBranch/cbc:ID")
 
 
+@needs("cac:PartyTaxScheme")
 def _other_tax_number(document: Document) -> Places:
     for registration in document.all(f"{SELLER}/cac:PartyTaxScheme"):
         schemes = [one.text for one in find_all(registration, "cac:TaxScheme/cbc:ID")]
@@ -138,11 +133,13 @@ def _other_tax_number(document: Document) -> Places:
             yield registration, "cbc:CompanyID"
 
 
+@needs("cac:PaymentMeans/cbc:PaymentMeansCode")
 def _means_text(document: Document) -> Places:
     codes = document.under("cac:PaymentMeans", "cbc:PaymentMeansCode")
     return [(one, "@name") for one in codes if one.get("name") is not None]
 
 
+@needs("cac:TaxTotal")
 def _vat_in_other_currency(document: Document) -> Places:
     currencies = {one.text for one in document.named("cbc:DocumentCurrencyCode")}
     return [one for one in document.under("cac:TaxTotal", "cbc:TaxAmount") if one.get("currencyID") not in currencies]
@@ -241,7 +238,7 @@ def _extension_unnamed(document: Document) -> Places:
 
 
 def _not_two(name: str) -> Broken:
-    return lambda document: [] if len(document.root.findall(name)) == 2 else [(document.root, name)]
+    return lambda document: [] if len(document.all(name)) == 2 else [(document.root, name)]
 
 
 def _parts_differ(document: Document) -> Places:
@@ -251,7 +248,7 @@ def _parts_differ(document: Document) -> Places:
 
 
 def _not_one(parent: str, name: str) -> Broken:
-    return lambda document: [(one, name) for one in document.root.findall(parent) if len(one.findall(name)) != 1]
+    return lambda document: [(one, name) for one in document.all(parent) if len(one.findall(name)) != 1]
 
 
 def _means_unknown(document: Document) -> Places:

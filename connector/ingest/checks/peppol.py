@@ -6,7 +6,8 @@ Source: Peppol BIS Billing 3.0 release 2026.5; e-invoicing.md sections 6 and 8.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Collection
 from datetime import date
 from decimal import Decimal
 from xml.etree.ElementTree import Element
@@ -20,18 +21,15 @@ from connector.ingest.checks.document import (
     Document,
     Line,
     Places,
-    find,
-    find_all,
     number_of,
     round_2,
-    strip,
-    text_of,
     total,
 )
-from connector.ingest.checks.en16931 import AMOUNTS, currencies_in
+from connector.ingest.checks.en16931 import amounts, currencies_in
 from connector.ingest.checks.nlcius import ADDRESS_PARTS, DUTCH_MEANS, DUTCH_SCHEMES, order_line_without_order
-from connector.ingest.checks.rule import Broken, Family, child_code_in, root_has, root_once, scheme_in, table
+from connector.ingest.checks.rule import Broken, Family, child_code_in, needs, root_has, root_once, scheme_in, table
 from connector.ingest.checks.syntax import REPEATED, repeated
+from connector.ingest.tree import find, find_all, strip, text_of
 from connector.ingest.ubl import ZERO, parse_date
 from connector.invoice import Severity
 
@@ -78,7 +76,7 @@ def _are_german(document: Document) -> bool:
 
 
 def _two_notes(document: Document) -> Places:
-    return () if _are_german(document) else document.root.findall("cbc:Note")[1:2]
+    return () if _are_german(document) else document.all("cbc:Note")[1:2]
 
 
 def _claims_other(start: str) -> Broken:
@@ -91,7 +89,7 @@ def _claims_other(start: str) -> Broken:
 
 
 def _vat_totals(document: Document, *, with_rows: bool) -> list[Element]:
-    return [one for one in document.root.findall("cac:TaxTotal") if bool(one.findall("cac:TaxSubtotal")) == with_rows]
+    return [one for one in document.all("cac:TaxTotal") if bool(one.findall("cac:TaxSubtotal")) == with_rows]
 
 
 def _not_one_breakdown(document: Document) -> Places:
@@ -105,6 +103,7 @@ def _other_vat_total(document: Document) -> Places:
         yield document.root, "cac:TaxTotal"
 
 
+@needs("cbc:TaxCurrencyCode")
 def _signs_differ(document: Document) -> Places:
     if not document.has("cbc:TaxCurrencyCode"):
         return
@@ -119,6 +118,7 @@ def _signs_differ(document: Document) -> Places:
         yield document.root, "cac:TaxTotal/cbc:TaxAmount"
 
 
+@needs("cbc:TaxCurrencyCode")
 def _same_vat_currency(document: Document) -> Places:
     return [one for one in document.named("cbc:TaxCurrencyCode") if strip(one.text) == strip(document.currency)]
 
@@ -127,10 +127,11 @@ def _parties_without(party: str, name: str) -> Broken:
     return lambda document: [(one, name) for one in document.under(party, "cac:Party") if not one.findall(name)]
 
 
+@needs("cac:AdditionalDocumentReference")
 def _two_projects(document: Document) -> Places:
     if not document.is_credit_note:
         return []
-    references = document.root.findall("cac:AdditionalDocumentReference")
+    references = document.all("cac:AdditionalDocumentReference")
     return [one for one in references if "50" in [code.text for code in one.findall("cbc:DocumentTypeCode")]][1:2]
 
 
@@ -140,15 +141,17 @@ def _two_projects(document: Document) -> Places:
 def _own_allowances(document: Document) -> list[Element]:
     lines = document.all(LINE[document.is_credit_note])
     return [
-        *document.root.findall("cac:AllowanceCharge"),
+        *document.all("cac:AllowanceCharge"),
         *(a for one in lines for a in one.findall("cac:AllowanceCharge")),
     ]
 
 
 def _lacks(present: str, missing: str) -> Broken:
-    return lambda document: [
-        (one, missing) for one in _own_allowances(document) if one.findall(present) and not one.findall(missing)
-    ]
+    return needs("cac:AllowanceCharge", present)(
+        lambda document: [
+            (one, missing) for one in _own_allowances(document) if one.findall(present) and not one.findall(missing)
+        ]
+    )
 
 
 def _whole_allowances(document: Document) -> list[Element]:
@@ -160,6 +163,7 @@ def _whole_allowances(document: Document) -> list[Element]:
     ]
 
 
+@needs("cac:AllowanceCharge/cbc:BaseAmount")
 def _percentage_wrong(document: Document) -> Places:
     for one in _whole_allowances(document):
         if one.findall("cbc:BaseAmount"):
@@ -169,18 +173,21 @@ def _percentage_wrong(document: Document) -> Places:
                 yield one, "cbc:Amount"
 
 
+@needs("cac:AllowanceCharge")
 def _indicator_wrong(document: Document) -> Places:
     for one in _whole_allowances(document):
         if text_of(one, "cbc:ChargeIndicator") not in ("true", "false"):
             yield one, "cbc:ChargeIndicator"
 
 
+@needs("cac:Price/cac:AllowanceCharge")
 def _price_charge(document: Document) -> Places:
     for one in document.under("cac:Price", "cac:AllowanceCharge"):
         if text_of(one, "cbc:ChargeIndicator") != "false":
             yield one, "cbc:ChargeIndicator"
 
 
+@needs("cac:Price/cac:AllowanceCharge/cbc:BaseAmount")
 def _net_price_wrong(document: Document) -> Places:
     for price in document.named("cac:Price"):
         for one in price.findall("cac:AllowanceCharge"):
@@ -191,6 +198,7 @@ def _net_price_wrong(document: Document) -> Places:
                     yield price, "cbc:PriceAmount"
 
 
+@needs("cac:PaymentMeans")
 def _mandate_missing(document: Document) -> Places:
     for means in document.named("cac:PaymentMeans"):
         is_debit = text_of(means, "cbc:PaymentMeansCode") in ("49", "59")
@@ -204,7 +212,7 @@ def _other_currency(document: Document) -> Places:
         amount for one in document.named("cac:TaxTotal") if one.findall("cac:TaxSubtotal")
         for amount in one.findall("cbc:TaxAmount")
     )  # fmt: skip
-    for one in document.named(*AMOUNTS):
+    for one in document.once(amounts):
         if one.get("currencyID") != document.currency and one not in in_return:
             yield one, "@currencyID"
 
@@ -213,6 +221,7 @@ def _other_currency(document: Document) -> Places:
 
 
 def _outside_period(name: str, is_outside: Callable[[date, date], bool]) -> Broken:
+    @needs("cac:InvoicePeriod", name)
     def broken_at(document: Document) -> Places:
         limits = document.all(f"cac:InvoicePeriod/{name}")
         if not limits:
@@ -245,6 +254,7 @@ def _sum_of(line: Line, indicator: str) -> Decimal:
     return round_2(total(number_of(amount) for one in chosen for amount in one.findall("cbc:Amount")))
 
 
+@needs("cbc:BaseQuantity")
 def _base_quantity_wrong(document: Document) -> Places:
     for line in document.lines:
         if "cbc:BaseQuantity" in line.price:
@@ -253,6 +263,7 @@ def _base_quantity_wrong(document: Document) -> Places:
                 yield line.price["cbc:BaseQuantity"]
 
 
+@needs("cbc:BaseQuantity")
 def _base_unit_differs(document: Document) -> Places:
     counted = "cbc:CreditedQuantity" if document.is_credit_note else "cbc:InvoicedQuantity"
     for line in document.lines:
@@ -263,11 +274,13 @@ def _base_unit_differs(document: Document) -> Places:
                 yield base, "@unitCode"
 
 
+@needs("cac:DocumentReference")
 def _two_line_objects(document: Document) -> Places:
     lines = (line for line in document.lines if "cac:DocumentReference" in line.parts)
     return [extra for line in lines for extra in line.element.findall("cac:DocumentReference")[1:2]]
 
 
+@needs("cac:DocumentReference")
 def _other_line_document(document: Document) -> Places:
     for line in document.lines:
         if "cac:DocumentReference" in line.parts:
@@ -283,15 +296,22 @@ def _numbers(scheme: str, is_right: Callable[[str], bool], *, exact: bool = Fals
     """Endpoints, party and company numbers of a scheme have the form that it prescribes."""
 
     def broken_at(document: Document) -> Places:
-        places: Iterable[Element] = (
-            *document.named("cbc:EndpointID", "cbc:CompanyID"),
-            *document.under("cac:PartyIdentification", "cbc:ID"),
-        )
-        for one in places:
-            if one.get("schemeID") == scheme and not is_right((one.text or "") if exact else strip(one.text)):
-                yield one
+        numbers = document.once(_by_scheme).get(scheme, ())
+        return [one for one in numbers if not is_right((one.text or "") if exact else strip(one.text))]
 
     return broken_at
+
+
+def _by_scheme(document: Document) -> dict[str | None, list[Element]]:
+    found: dict[str | None, list[Element]] = defaultdict(list)
+    for group in (
+        document.named("cbc:EndpointID"),
+        document.named("cbc:CompanyID"),
+        document.under("cac:PartyIdentification", "cbc:ID"),
+    ):
+        for one in group:
+            found[one.get("schemeID")].append(one)
+    return found
 
 
 def _form(pattern: str) -> Callable[[str], bool]:
@@ -374,6 +394,7 @@ def is_italian_vat(text: str) -> bool:
 _ITALIAN_TAX_CODE = r"[A-Za-z]{6}[0-9]{2}[A-Za-z][0-9]{2}[A-Za-z].{2}[0-9][A-Za-z]|[0-9]{11}"
 
 
+@needs("cac:PartyTaxScheme/cbc:CompanyID")
 def _dutch_vat_form(document: Document) -> Places:
     for registration in document.named("cac:PartyTaxScheme"):
         if "VAT" in [strip(one.text) for one in find_all(registration, "cac:TaxScheme/cbc:ID")]:
@@ -400,22 +421,25 @@ def _german_type(document: Document) -> Places:
 
 
 def _not_a_date(document: Document) -> Places:
-    for one in document.named(*_DATES):
+    for one in document.named_any(*_DATES):
         if not _DATE.fullmatch(one.text or "") or parse_date(one.text or "") is None:
             yield one
 
 
 def _reasons(known: Collection[str], indicator: str) -> Broken:
-    return lambda document: [
-        code
-        for one in document.named("cac:AllowanceCharge")
-        if any(each.text == indicator for each in one.findall("cbc:ChargeIndicator"))
-        for code in one.findall("cbc:AllowanceChargeReasonCode")
-        if text_of(code) not in known
-    ]
+    return needs("cac:AllowanceCharge/cbc:AllowanceChargeReasonCode")(
+        lambda document: [
+            code
+            for one in document.named("cac:AllowanceCharge")
+            if any(each.text == indicator for each in one.findall("cbc:ChargeIndicator"))
+            for code in one.findall("cbc:AllowanceChargeReasonCode")
+            if text_of(code) not in known
+        ]
+    )
 
 
 def _category_of_reason(reason: str, category: str) -> Broken:
+    @needs("cac:TaxCategory/cbc:TaxExemptionReasonCode")
     def broken_at(document: Document) -> Places:
         for one in document.named("cac:TaxCategory"):
             code = find(one, "cbc:TaxExemptionReasonCode")

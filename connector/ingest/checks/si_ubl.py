@@ -12,20 +12,9 @@ from decimal import Decimal
 from xml.etree.ElementTree import Element
 
 from connector.ingest.checks import codes
-from connector.ingest.checks.document import (
-    BUYER,
-    SELLER,
-    TOTALS,
-    Document,
-    Places,
-    find_all,
-    number_of,
-    round_2,
-    strip,
-    text_of,
-    total,
-)
-from connector.ingest.checks.rule import Broken, Family, Row, each_has, root_has, table
+from connector.ingest.checks.document import BUYER, SELLER, TOTALS, Document, Places, number_of, round_2, total
+from connector.ingest.checks.rule import Broken, Family, Row, each_has, needed_by, needs, root_has, table
+from connector.ingest.tree import find_all, has_any, strip, text_of
 from connector.ingest.ubl import ZERO, parse_date
 from connector.invoice import Severity
 
@@ -47,7 +36,7 @@ def no_invoice(document: Document) -> Places:
 
 def of_invoice(broken_at: Broken) -> Broken:
     """The rule is about the invoice itself."""
-    return lambda document: () if document.is_credit_note else broken_at(document)
+    return needs(*needed_by(broken_at))(lambda document: () if document.is_credit_note else broken_at(document))
 
 
 # What both versions ask, and partly SI-UBL 1.0
@@ -55,8 +44,12 @@ def of_invoice(broken_at: Broken) -> Broken:
 
 def vat_totals(document: Document) -> list[Element]:
     """The document's tax totals that are of VAT."""
+    return document.once(_vat_totals)
+
+
+def _vat_totals(document: Document) -> list[Element]:
     path = "cac:TaxSubtotal/cac:TaxCategory/cac:TaxScheme/cbc:ID"
-    totals = document.root.findall("cac:TaxTotal")
+    totals = document.all("cac:TaxTotal")
     return [one for one in totals if any(scheme.text == "VAT" for scheme in find_all(one, path))]
 
 
@@ -66,6 +59,10 @@ def has_vat(document: Document) -> bool:
 
 
 def _vat_rows(document: Document) -> list[Element]:
+    return document.once(_rows_of_vat)
+
+
+def _rows_of_vat(document: Document) -> list[Element]:
     path = "cac:TaxCategory/cac:TaxScheme/cbc:ID"
     rows = document.named("cac:TaxSubtotal")
     return [row for row in rows if any(scheme.text == "VAT" for scheme in find_all(row, path))]
@@ -80,12 +77,14 @@ def named_or_numbered(party: str) -> Broken:
     return root_has(f"{party}/cac:PartyName/cbc:Name", f"{party}/cac:PartyIdentification/cbc:ID")
 
 
+@needs("cac:InvoiceLine/cac:TaxTotal")
 def _line_vat_without_total(document: Document) -> Places:
     has_total = any(one.findall("cbc:TaxAmount") for one in vat_totals(document))
     if not has_total and document.has("cac:InvoiceLine/cac:TaxTotal"):
         yield document.root, "cac:TaxTotal/cbc:TaxAmount"
 
 
+@needs("cac:TaxTotal/cbc:TaxAmount")
 def _vat_without_details(document: Document) -> Places:
     schemes = document.under("cac:TaxScheme", "cbc:ID")
     if document.has("cac:TaxTotal/cbc:TaxAmount") and not any(one.text == "VAT" for one in schemes):
@@ -97,11 +96,13 @@ def _seller_without_vat_number(document: Document) -> Places:
         yield document.root, f"{SELLER}/cac:PartyTaxScheme/cbc:CompanyID"
 
 
+@needs("VAT AE")
 def _buyer_without_vat_number(document: Document) -> Places:
     if "AE" in _codes_of_rows(document) and not document.has(f"{BUYER}/cac:PartyTaxScheme/cbc:CompanyID"):
         yield document.root, f"{BUYER}/cac:PartyTaxScheme/cbc:CompanyID"
 
 
+@needs("VAT AE")
 def _beside_reverse_charge(document: Document) -> Places:
     used = set(_codes_of_rows(document))
     if "AE" in used and len(used) > 1:
@@ -118,6 +119,7 @@ def _reverse_charge_rows(tax_total: Element) -> list[Element]:
     return [row for row in rows if any(code.text == "AE" for code in find_all(row, "cac:TaxCategory/cbc:ID"))]
 
 
+@needs("cac:TaxTotal/cbc:TaxableAmount")
 def _stray_taxable_differs(document: Document) -> Places:
     """SI-UBL 1.1 looks for a taxable amount beside the rows, where the schema has none."""
     without = {one.text for one in document.all(f"{TOTALS}/cbc:TaxExclusiveAmount")}
@@ -126,12 +128,14 @@ def _stray_taxable_differs(document: Document) -> Places:
         yield from stray
 
 
+@needs("VAT AE")
 def _reverse_charge_taxed(document: Document) -> Places:
     amounts = [amount for one in _reverse_charge_totals(document) for amount in one.findall("cbc:TaxAmount")]
     if amounts and not any(number_of(amount) == 0 for amount in amounts):
         yield from amounts
 
 
+@needs("VAT AE")
 def _reverse_charge_taxable_differs(document: Document) -> Places:
     without = document.total("cbc:TaxExclusiveAmount")
     for one in _reverse_charge_totals(document):
@@ -139,11 +143,13 @@ def _reverse_charge_taxable_differs(document: Document) -> Places:
             yield one, "cac:TaxSubtotal/cbc:TaxableAmount"
 
 
+@needs("VAT AE")
 def _reverse_charge_rows_taxed(document: Document) -> Places:
     for one in _reverse_charge_totals(document):
         yield from (amount for amount in find_all(one, "cac:TaxSubtotal/cbc:TaxAmount") if number_of(amount) != 0)
 
 
+@needs("cac:TaxTotal")
 def taxable_sum_differs(document: Document) -> Places:
     """With VAT, the taxable amounts are together the total without VAT."""
     of_vat = vat_totals(document)
@@ -160,12 +166,14 @@ def _each_line(*paths: str) -> Broken:
     return each_has("cac:InvoiceLine", *paths)
 
 
+@needs("cac:InvoiceLine")
 def _unit_missing(document: Document) -> Places:
     for line in document.named("cac:InvoiceLine"):
         if not any(one.get("unitCode") is not None for one in line.findall("cbc:InvoicedQuantity")):
             yield line, "cbc:InvoicedQuantity/@unitCode"
 
 
+@needs("cac:InvoicePeriod")
 def period_backwards(document: Document) -> Places:
     """A period lacks start or end, or ends before it starts."""
     for period in document.named("cac:InvoicePeriod"):
@@ -174,6 +182,7 @@ def period_backwards(document: Document) -> Places:
             yield period
 
 
+@needs("cac:PaymentMeans")
 def _account_missing(document: Document) -> Places:
     for means in document.named("cac:PaymentMeans"):
         if "31" in [one.text for one in means.findall("cbc:PaymentMeansCode")] and not find_all(means, _ACCOUNT):
@@ -183,6 +192,7 @@ def _account_missing(document: Document) -> Places:
 def _bank_missing(*, with_scheme: bool) -> Broken:
     """An IBAN needs the number of its bank, which is a BIC."""
 
+    @needs("cac:PaymentMeans", _ACCOUNT)
     def broken_at(document: Document) -> Places:
         for means in document.named("cac:PaymentMeans"):
             schemes = [one.get("schemeID") for one in find_all(means, _ACCOUNT)]
@@ -249,7 +259,7 @@ def sums_to(name: str, indicator: str) -> Broken:
         stated = document.total(name)
         parts = (
             amount
-            for one in document.root.findall("cac:AllowanceCharge")
+            for one in document.all("cac:AllowanceCharge")
             if any(each.text == indicator for each in one.findall("cbc:ChargeIndicator"))
             for amount in one.findall("cbc:Amount")
         )
@@ -284,26 +294,24 @@ def _payable_1_2(document: Document) -> Places:
 
 def _own_without(*paths: str) -> Broken:
     """Each of the document's own allowances and charges has an element on one of the paths."""
-    return lambda document: [
-        (one, paths[0])
-        for one in document.root.findall("cac:AllowanceCharge")
-        if not any(find_all(one, path) for path in paths)
-    ]
+    return needs("cac:AllowanceCharge")(
+        lambda document: [(one, paths[0]) for one in document.all("cac:AllowanceCharge") if not has_any(one, paths)]
+    )
 
 
+@needs("cac:AllowanceCharge")
 def _own_without_category(document: Document) -> Places:
     if document.has("cac:TaxTotal"):
-        for one in document.root.findall("cac:AllowanceCharge"):
+        for one in document.all("cac:AllowanceCharge"):
             if not has_vat(document) or not find_all(one, "cac:TaxCategory/cbc:ID"):
                 yield one, "cac:TaxCategory/cbc:ID"
 
 
 def _rows_without(*paths: str) -> Broken:
-    return lambda document: [
-        (row, paths[0]) for row in _vat_rows(document) if not any(find_all(row, path) for path in paths)
-    ]
+    return lambda document: [(row, paths[0]) for row in _vat_rows(document) if not has_any(row, paths)]
 
 
+@needs("cac:TaxSubtotal")
 def _standard_rows_without_rate(document: Document) -> Places:
     for row in _vat_rows(document):
         is_standard = any(one.text == "S" for one in find_all(row, "cac:TaxCategory/cbc:ID"))
@@ -334,7 +342,7 @@ def _tax_total_wrong(*, rounded: bool) -> Broken:
     """Each of the document's tax totals is the sum of its rows."""
 
     def broken_at(document: Document) -> Places:
-        for one in document.root.findall("cac:TaxTotal"):
+        for one in document.all("cac:TaxTotal"):
             stated = number_of(one, "cbc:TaxAmount")
             parts = round_2(total(number_of(part) for part in find_all(one, "cac:TaxSubtotal/cbc:TaxAmount")))
             if stated is None or (round_2(stated) if rounded else stated) != parts:
@@ -343,6 +351,7 @@ def _tax_total_wrong(*, rounded: bool) -> Broken:
     return broken_at
 
 
+@needs("cac:AllowanceCharge/cbc:MultiplierFactorNumeric")
 def negative_percentage(document: Document) -> Places:
     """The percentage of an allowance or charge is negative, or no number."""
     for one in document.under("cac:AllowanceCharge", "cbc:MultiplierFactorNumeric"):
@@ -351,11 +360,13 @@ def negative_percentage(document: Document) -> Places:
             yield one
 
 
+@needs("cac:AllowanceCharge/cbc:MultiplierFactorNumeric")
 def _own_percentage_negative(document: Document) -> Places:
     own = set(document.all("cac:AllowanceCharge/cbc:MultiplierFactorNumeric"))
     return [place for place in negative_percentage(document) if place in own]
 
 
+@needs("cac:TaxCategory")
 def category_incomplete(document: Document) -> Places:
     """A category, other than of an allowance or charge, has no code or no rate; reverse charge needs no rate."""
     of_allowances = set(document.under("cac:AllowanceCharge", "cac:TaxCategory"))
@@ -369,6 +380,7 @@ def category_incomplete(document: Document) -> Places:
 def _attribute(name: str, wanted: str | None, elements: str, path: str = "") -> Broken:
     """The attribute is there, and is the wanted one where one is wanted."""
 
+    @needs(elements, path)
     def broken_at(document: Document) -> Places:
         for one in document.under(elements, path) if path else document.named(elements):
             written = one.get(name)
@@ -379,15 +391,17 @@ def _attribute(name: str, wanted: str | None, elements: str, path: str = "") -> 
 
 
 def _in_other_currency(document: Document) -> bool:
-    code = [one.text for one in document.root.findall("cbc:TaxCurrencyCode")]
+    code = [one.text for one in document.all("cbc:TaxCurrencyCode")]
     return bool(code) and code[0] != document.currency
 
 
+@needs("cbc:TaxCurrencyCode")
 def _exchange_rate_missing(document: Document) -> Places:
     if _in_other_currency(document) and not document.has("cac:TaxExchangeRate"):
         yield document.root, "cac:TaxExchangeRate"
 
 
+@needs("cbc:TaxCurrencyCode")
 def _any_exchange_rate_missing(document: Document) -> Places:
     if document.named("cbc:TaxCurrencyCode") and not document.named("cac:TaxExchangeRate"):
         yield document.root, "cac:TaxExchangeRate"
@@ -405,7 +419,9 @@ def _row_currencies_missing(rows: Callable[[Document], list[Element]], is_asked:
 
 def _decimals(path: str) -> Broken:
     """At most two characters after the point, of the first amount on the path in each of its parents."""
-    return lambda document: [one for one in document.all(path) if len((one.text or "").partition(".")[2]) > 2]
+    return needs(path)(
+        lambda document: [one for one in document.all(path) if len((one.text or "").partition(".")[2]) > 2]
+    )
 
 
 def _total_decimals(document: Document) -> Places:
@@ -424,28 +440,37 @@ def _claims_other(version: str) -> Broken:
     ]
 
 
+def _claims(version: str) -> Callable[[Document], bool]:
+    return lambda document: not any(_claims_other(version)(document))
+
+
+_CLAIMS = {version: _claims(version) for version in ("1.1", "1.2")}
+
+
 def _version(document: Document) -> Places:
-    if not any(one.text == "2.1" for one in document.root.findall("cbc:UBLVersionID")):
+    if not any(one.text == "2.1" for one in document.all("cbc:UBLVersionID")):
         yield document.root, "cbc:UBLVersionID"
 
 
 def _correction_of_nothing(document: Document) -> Places:
-    types = document.root.findall("cbc:InvoiceTypeCode")
+    types = document.all("cbc:InvoiceTypeCode")
     if not any(one.text != "384" for one in types) and not document.has("cac:BillingReference"):
         yield document.root, "cac:BillingReference"
 
 
 def _texts(name: str, path: str = "") -> Broken:
     """Each element of the name, or the first on the path below each, has a text."""
-    return lambda document: [one for one in document.named(name) if not text_of(one, path)]
+    return needs(name)(lambda document: [one for one in document.named(name) if not text_of(one, path)])
 
 
+@needs("cbc:MathematicOperatorCode")
 def _operator_unknown(document: Document) -> Places:
     operators = document.named("cbc:MathematicOperatorCode")
     return [one for one in operators if (one.text or "").lower() not in ("multiply", "divide")]
 
 
 def _own_total_missing(name: str, indicator: str) -> Broken:
+    @needs("cac:AllowanceCharge/cbc:ChargeIndicator")
     def broken_at(document: Document) -> Places:
         indicators = document.all("cac:AllowanceCharge/cbc:ChargeIndicator")
         if any(one.text == indicator for one in indicators):
@@ -455,10 +480,11 @@ def _own_total_missing(name: str, indicator: str) -> Broken:
 
 
 def _country_without_code(document: Document) -> Places:
-    countries = document.named("cac:Country", "cac:OriginCountry")
+    countries = document.named_any("cac:Country", "cac:OriginCountry")
     return [(one, "cbc:IdentificationCode") for one in countries if not one.findall("cbc:IdentificationCode")]
 
 
+@needs("cac:TaxCategory")
 def _standard_category_without_rate(document: Document) -> Places:
     for category in document.named("cac:TaxCategory"):
         numbers = category.findall("cbc:ID")
@@ -466,6 +492,7 @@ def _standard_category_without_rate(document: Document) -> Places:
             yield category, "cbc:Percent"
 
 
+@needs("cac:InvoiceLine/cac:TaxTotal")
 def _line_without_vat(document: Document) -> Places:
     if not any(one.findall("cbc:TaxAmount") for one in vat_totals(document)):
         return
@@ -475,6 +502,7 @@ def _line_without_vat(document: Document) -> Places:
             yield tax_total
 
 
+@needs("cac:AllowanceCharge")
 def _base_without_percentage(document: Document) -> Places:
     for one in document.named("cac:AllowanceCharge"):
         if bool(one.findall("cbc:MultiplierFactorNumeric")) != bool(one.findall("cbc:BaseAmount")):
@@ -494,21 +522,22 @@ _IN_CURRENCY = (
 def _other_currency_1_1(document: Document) -> Places:
     """Every amount is in the invoice's currency, but the tax in another one."""
     in_return = document.has("cbc:TaxCurrencyCode")
-    for one in document.root.iter():
-        is_other = one.get("currencyID", document.currency) != document.currency
+    for one in document.attributed("currencyID"):
+        is_other = one.get("currencyID") != document.currency
         if is_other and not (in_return and one.tag == "cbc:TransactionCurrencyTaxAmount"):
             yield one, "@currencyID"
 
 
 def _other_currency_1_2(document: Document) -> Places:
-    amounts = (*document.named(*_IN_CURRENCY), *(one for totals in document.named(TOTALS) for one in totals))
+    amounts = (*document.named_any(*_IN_CURRENCY), *(one for totals in document.named(TOTALS) for one in totals))
     for one in dict.fromkeys(amounts):
         if one.get("currencyID", document.currency) != document.currency:
             yield one, "@currencyID"
 
 
+@needs("cbc:TransactionCurrencyTaxAmount")
 def _vat_return_currency(document: Document) -> Places:
-    codes_written = document.root.findall("cbc:TaxCurrencyCode")
+    codes_written = document.all("cbc:TaxCurrencyCode")
     if codes_written:
         for one in document.named("cbc:TransactionCurrencyTaxAmount"):
             if one.get("currencyID", codes_written[0].text or "") != (codes_written[0].text or ""):
@@ -520,14 +549,17 @@ def _vat_return_currency(document: Document) -> Places:
 
 def codes_of(known: Collection[str], name: str, path: str = "") -> Broken:
     """The text of each element of the name, or on the path below it, is in a code list."""
-    return lambda document: [
-        one for one in (document.under(name, path) if path else document.named(name)) if text_of(one) not in known
-    ]
+    return needs(name, path)(
+        lambda document: [
+            one for one in (document.under(name, path) if path else document.named(name)) if text_of(one) not in known
+        ]
+    )
 
 
 def schemes_of(known: Collection[str], attribute: str, name: str, path: str = "") -> Broken:
     """The attribute, where it is written, is in a code list."""
 
+    @needs(name, path)
     def broken_at(document: Document) -> Places:
         for one in document.under(name, path) if path else document.named(name):
             written = one.get(attribute)
@@ -539,9 +571,8 @@ def schemes_of(known: Collection[str], attribute: str, name: str, path: str = ""
 
 def _any_attribute(attribute: str, is_right: Callable[[str], bool]) -> Broken:
     def broken_at(document: Document) -> Places:
-        for one in document.root.iter():
-            written = one.get(attribute)
-            if written is not None and not is_right(written):
+        for one in document.attributed(attribute):
+            if not is_right(one.get(attribute, "")):
                 yield one, f"@{attribute}"
 
     return broken_at
@@ -632,6 +663,7 @@ _ITEM_LIST = ("An item's classification does not say of which list it is",
               "Van een artikelclassificatie ontbreekt de lijst")  # fmt: skip
 
 
+@needs("cac:Item/cac:StandardItemIdentification")
 def _item_without_scheme(document: Document) -> Places:
     for item in document.named("cac:Item"):
         numbers = find_all(item, "cac:StandardItemIdentification/cbc:ID")
@@ -639,6 +671,7 @@ def _item_without_scheme(document: Document) -> Places:
             yield item, "cac:StandardItemIdentification/cbc:ID/@schemeID"
 
 
+@needs("cac:Item/cac:CommodityClassification")
 def _classification_without_list(document: Document) -> Places:
     for one in document.under("cac:Item", "cac:CommodityClassification"):
         if all(code.get("listID") is None for code in one.findall("cbc:ItemClassificationCode")):
@@ -678,7 +711,7 @@ def _bii_1_2() -> Family:
 
 def _eugen(*, is_1_2: bool) -> Family:
     rows = _own_rows if is_1_2 else _vat_rows
-    other = (lambda document: bool(document.root.findall("cbc:TaxCurrencyCode"))) if is_1_2 else _in_other_currency
+    other = (lambda document: bool(document.all("cbc:TaxCurrencyCode"))) if is_1_2 else _in_other_currency
     found: list[Row] = [
         ("R008", category_incomplete, "A VAT category has no code or no rate",
          "Van een btw-categorie ontbreekt de code of het tarief"),
@@ -789,7 +822,7 @@ def _own(version: str) -> Family:
          "Van een artikeleigenschap ontbreekt de naam"),
         ("R023", _each_line("cac:Price"), "Missing: price of the item", "Ontbreekt: prijs van het artikel"),
         ("R024", of_invoice(lambda document: [
-            (one, "cac:PartyName/cbc:Name") for one in document.root.findall("cac:PayeeParty")
+            (one, "cac:PartyName/cbc:Name") for one in document.all("cac:PayeeParty")
             if not find_all(one, "cac:PartyName/cbc:Name")
          ]), "Missing: name of the payee", "Ontbreekt: naam van de begunstigde"),
         ("R025", of_invoice(_vat_return_currency), "VAT is not in the currency of the VAT return",
@@ -822,7 +855,8 @@ def _own(version: str) -> Family:
 
 def _if_claimed(version: str, broken_at: Broken) -> Broken:
     """The rule holds for files that claim the version."""
-    return lambda document: () if any(_claims_other(version)(document)) else broken_at(document)
+    claims = _CLAIMS[version]
+    return needs(*needed_by(broken_at))(lambda document: broken_at(document) if document.once(claims) else ())
 
 
 def _own_codes(version: str) -> Family:

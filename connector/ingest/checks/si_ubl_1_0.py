@@ -9,18 +9,8 @@ from decimal import Decimal
 from xml.etree.ElementTree import Element
 
 from connector.ingest.checks import codes
-from connector.ingest.checks.document import (
-    BUYER,
-    SELLER,
-    TOTALS,
-    Document,
-    Places,
-    find_all,
-    number_of,
-    round_2,
-    total,
-)
-from connector.ingest.checks.rule import Broken, Family, each_has, root_has, table
+from connector.ingest.checks.document import BUYER, SELLER, TOTALS, Document, Places, number_of, round_2, total
+from connector.ingest.checks.rule import Broken, Family, each_has, needed_by, needs, root_has, table
 from connector.ingest.checks.si_ubl import (
     category_incomplete,
     has_vat,
@@ -33,6 +23,7 @@ from connector.ingest.checks.si_ubl import (
     taxable_sum_differs,
     vat_totals,
 )
+from connector.ingest.tree import find_all
 from connector.ingest.ubl import ZERO
 
 _CLAIM = (
@@ -51,13 +42,13 @@ def _claims_other(document: Document) -> Places:
         yield document.root, "cbc:CustomizationID"
 
 
+def _claims_in_full(document: Document) -> bool:
+    return not document.is_credit_note and any(_CLAIM in claim for claim in _claims(document))
+
+
 def _if_claimed(broken_at: Broken) -> Broken:
     """The rule holds for invoices that claim the version in full."""
-    return lambda document: (
-        broken_at(document)
-        if not document.is_credit_note and any(_CLAIM in claim for claim in _claims(document))
-        else ()
-    )
+    return needs(*needed_by(broken_at))(lambda document: broken_at(document) if document.once(_claims_in_full) else ())
 
 
 def _without_vat_total(document: Document) -> bool:
@@ -76,7 +67,7 @@ def _category_codes(document: Document) -> list[str]:
 
 
 def _reverse_charge(broken_at: Broken) -> Broken:
-    return lambda document: broken_at(document) if "AE" in _category_codes(document) else ()
+    return needs("VAT AE")(lambda document: broken_at(document) if "AE" in _category_codes(document) else ())
 
 
 def _reverse_charge_taxable_differs(document: Document) -> Places:
@@ -98,15 +89,14 @@ def _reverse_charge_taxed(document: Document) -> Places:
 
 def _other_currency(document: Document) -> Places:
     currencies = [one.text or "" for one in document.named("cbc:DocumentCurrencyCode")]
-    for one in document.root.iter():
-        written = one.get("currencyID")
-        if written is not None and any(written != currency for currency in currencies):
+    for one in document.attributed("currencyID"):
+        if any(one.get("currencyID") != currency for currency in currencies):
             yield one, "@currencyID"
 
 
 def _own_without_vat_category(document: Document) -> Places:
     if has_vat(document):
-        for one in document.root.findall("cac:AllowanceCharge"):
+        for one in document.all("cac:AllowanceCharge"):
             schemes = find_all(one, "cac:TaxCategory/cac:TaxScheme/cbc:ID")
             if _without_vat_total(document) or not any(scheme.text == "VAT" for scheme in schemes):
                 yield one, "cac:TaxCategory"
@@ -127,14 +117,14 @@ def _negative(elements: list[Element], name: str) -> Places:
 
 
 def _several_taxes(document: Document) -> Places:
-    for one in document.root.findall("cac:TaxTotal"):
+    for one in document.all("cac:TaxTotal"):
         schemes = [each.text for each in find_all(one, "cac:TaxSubtotal/cac:TaxCategory/cac:TaxScheme/cbc:ID")]
         if "VAT" in schemes and set(schemes) != {"VAT"}:
             yield one
 
 
 def _tax_total_wrong(document: Document) -> Places:
-    for one in document.root.findall("cac:TaxTotal"):
+    for one in document.all("cac:TaxTotal"):
         parts = find_all(one, "cac:TaxSubtotal/cbc:TaxAmount")
         if number_of(one, "cbc:TaxAmount") != round_2(total(number_of(part) for part in parts)):
             yield one, "cbc:TaxAmount"
@@ -302,7 +292,7 @@ _ROWS = (
     ("SI-UBL-INV-R430", category_incomplete, "A VAT category has no code or no rate",
      "Van een btw-categorie ontbreekt de code of het tarief"),
     ("SI-UBL-INV-R432", lambda document: [
-        (one, "cac:PartyName/cbc:Name") for one in document.root.findall("cac:PayeeParty")
+        (one, "cac:PartyName/cbc:Name") for one in document.all("cac:PayeeParty")
         if not find_all(one, "cac:PartyName/cbc:Name")
      ], "Missing: name of the payee", "Ontbreekt: naam van de begunstigde"),
     ("SI-UBL-INV-R433", _lines_without_vat_category, "Missing: VAT category of the line",

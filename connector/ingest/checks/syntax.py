@@ -10,18 +10,9 @@ from collections.abc import Callable, Mapping
 from xml.etree.ElementTree import Element
 
 from connector.ingest.checks.codes import listed
-from connector.ingest.checks.document import (
-    BUYER,
-    SELLER,
-    Document,
-    Line,
-    Places,
-    find_all,
-    is_allowance,
-    is_charge,
-    texts_of,
-)
-from connector.ingest.checks.rule import Broken, Family, each_has, each_once, root_once, table
+from connector.ingest.checks.document import BUYER, SELLER, Document, Line, Places, is_allowance, is_charge
+from connector.ingest.checks.rule import Broken, Family, each_has, each_once, needs, root_once, table
+from connector.ingest.tree import find_all, texts_of
 
 _SCHEME = "cac:TaxScheme/cbc:ID"
 
@@ -29,6 +20,7 @@ _SCHEME = "cac:TaxScheme/cbc:ID"
 def _registrations(party: str, is_of: Callable[[str], bool]) -> Broken:
     """At most one number for VAT (or for what is not VAT)."""
 
+    @needs("cac:PartyTaxScheme")
     def broken_at(document: Document) -> Places:
         found = [
             number
@@ -50,6 +42,7 @@ def _schemes(registration: Element) -> list[str]:
 def _one_value(name: str) -> Broken:
     """All elements of the name have the same text."""
 
+    @needs(name)
     def broken_at(document: Document) -> Places:
         found = document.named(name)
         return [one for one in found if (one.text or "") != (found[0].text or "")][:1]
@@ -57,20 +50,23 @@ def _one_value(name: str) -> Broken:
     return broken_at
 
 
+@needs("cac:PaymentMeans/cbc:PaymentMeansCode")
 def _two_means_texts(document: Document) -> Places:
     codes = document.all("cac:PaymentMeans/cbc:PaymentMeansCode")
     return [one for one in codes if one.get("name") is not None][1:2]
 
 
+@needs("cac:PartyIdentification")
 def _two_creditors(document: Document) -> Places:
     numbers = document.under("cac:PartyIdentification", "cbc:ID")
     return [one for one in numbers if one.get("schemeID", "").upper() == "SEPA"][1:2]
 
 
+@needs("cac:AdditionalDocumentReference")
 def _two_objects(document: Document) -> Places:
     numbers = [
         number
-        for reference in document.root.findall("cac:AdditionalDocumentReference")
+        for reference in document.all("cac:AdditionalDocumentReference")
         if _is_object(reference)
         for number in reference.findall("cbc:ID")
     ]
@@ -83,14 +79,17 @@ def _is_object(reference: Element) -> bool:
 
 
 def _objects_with(name: str) -> Broken:
-    return lambda document: [
-        found
-        for reference in document.named("cac:AdditionalDocumentReference")
-        if _is_object(reference)
-        for found in reference.findall(name)[:1]
-    ]
+    return needs("cac:AdditionalDocumentReference", name)(
+        lambda document: [
+            found
+            for reference in document.named("cac:AdditionalDocumentReference")
+            if _is_object(reference)
+            for found in reference.findall(name)[:1]
+        ]
+    )
 
 
+@needs("cac:AdditionalDocumentReference")
 def _other_document_type(document: Document) -> Places:
     """The type 130 (an object), 50 on a credit note (a project), or none and then no scheme either."""
     for reference in document.named("cac:AdditionalDocumentReference"):
@@ -102,19 +101,22 @@ def _other_document_type(document: Document) -> Places:
 
 
 def _reasons(indicator: Callable[[Element], bool]) -> Broken:
-    return lambda document: [
-        extra
-        for one in document.named("cac:AllowanceCharge")
-        if indicator(one)
-        for extra in one.findall("cbc:AllowanceChargeReason")[1:2]
-    ]
+    return needs("cac:AllowanceCharge/cbc:AllowanceChargeReason")(
+        lambda document: [
+            extra
+            for one in document.named("cac:AllowanceCharge")
+            if indicator(one)
+            for extra in one.findall("cbc:AllowanceChargeReason")[1:2]
+        ]
+    )
 
 
 def _payee(has_more: Callable[[Element], bool]) -> Broken:
     """At most one of something, of a payee whose name is not the seller's."""
 
+    @needs("cac:PayeeParty")
     def broken_at(document: Document) -> Places:
-        sellers = texts_of(document.root, f"{SELLER}/cac:PartyLegalEntity/cbc:RegistrationName")
+        sellers = document.texts(f"{SELLER}/cac:PartyLegalEntity/cbc:RegistrationName")
         for payee in document.named("cac:PayeeParty"):
             names = texts_of(payee, "cac:PartyName/cbc:Name")
             if has_more(payee) or not any(name != seller for name in names for seller in sellers):
@@ -128,8 +130,8 @@ def _payee_numbers(payee: Element) -> bool:
     return sum(one.get("schemeID", "").upper() != "SEPA" for one in numbers) > 1
 
 
-def _lines_with(is_broken: Callable[[Line], bool]) -> Broken:
-    return lambda document: [line.element for line in document.lines if is_broken(line)]
+def _lines_with(is_broken: Callable[[Line], bool], *names: str) -> Broken:
+    return needs(*names)(lambda document: [line.element for line in document.lines if is_broken(line)])
 
 
 def _more(name: str) -> Callable[[Line], bool]:
@@ -153,17 +155,17 @@ def _two_descriptions(line: Line) -> bool:
 
 def _too_many_decimals(document: Document) -> Places:
     """At most two characters after the point in every amount but prices and what is discounted from them."""
-    in_prices = {
-        one
-        for price in document.named("cac:Price")
-        for part in price.findall("cac:AllowanceCharge")
-        for one in part.iter()
-    }
-    for name in document.amounts:
-        if not name.endswith("PriceAmount"):
-            for amount in document.named(name):
-                if len((amount.text or "").partition(".")[2]) > 2 and amount not in in_prices:
-                    yield amount
+    long = [
+        amount
+        for name in document.amounts
+        if not name.endswith("PriceAmount")
+        for amount in document.named(name)
+        if len((amount.text or "").partition(".")[2]) > 2
+    ]
+    if long:
+        parts = document.under("cac:Price", "cac:AllowanceCharge")
+        in_prices = {one for part in parts for one in part.iter()}
+        yield from (amount for amount in long if amount not in in_prices)
 
 
 def _binary_objects(attribute: str) -> Broken:
@@ -212,11 +214,9 @@ def repeated(single: Mapping[str, frozenset[str]]) -> Broken:
     """An official rule set stops with an error on what stands twice, which counts as invalid."""
 
     def broken_at(document: Document) -> Places:
-        for parent, names in single.items():
-            for one in document.named(parent):
-                if len({child.tag for child in one}) != len(one):
-                    for name in names:
-                        yield from one.findall(name)[1:]
+        for one in document.repeating:
+            for name in sorted(single.get(one.tag, ())):
+                yield from one.findall(name)[1:]
 
     return broken_at
 
@@ -294,13 +294,13 @@ SYNTAX: Family = (
          "Een rij van de btw-specificatie heeft meer dan één reden"),
         ("33", each_once("cac:AdditionalDocumentReference", "cbc:DocumentDescription"),
          "An attachment has more than one description", "Een bijlage heeft meer dan één omschrijving"),
-        ("34", _lines_with(_more("cbc:Note")), "A line has more than one note",
+        ("34", _lines_with(_more("cbc:Note"), "cbc:Note"), "A line has more than one note",
          "Een regel heeft meer dan één opmerking"),
-        ("35", _lines_with(_two_order_lines), "A line names more than one order line",
+        ("35", _lines_with(_two_order_lines, "cac:OrderLineReference"), "A line names more than one order line",
          "Een regel noemt meer dan één orderregel"),
-        ("36", _lines_with(_more("cac:InvoicePeriod")), "A line has more than one period",
+        ("36", _lines_with(_more("cac:InvoicePeriod"), "cac:InvoicePeriod"), "A line has more than one period",
          "Een regel heeft meer dan één periode"),
-        ("37", _lines_with(_two_price_discounts), "A price has more than one discount",
+        ("37", _lines_with(_two_price_discounts, "cac:Price/cac:AllowanceCharge"), "A price has more than one discount",
          "Een prijs heeft meer dan één korting"),
         ("42", lambda document: [
             extra for party in document.all(SELLER) for extra in party.findall("cac:PartyTaxScheme")[2:3]
@@ -315,14 +315,14 @@ SYNTAX: Family = (
          "Er staan verschillende codes van de betaalwijze"),
         ("48", _lines_with(lambda line: len(line.categories) != 1), "A line has not just one VAT category",
          "Een regel heeft niet precies één btw-categorie"),
-        ("50", _lines_with(_two_descriptions), "An item has more than one description",
+        ("50", _lines_with(_two_descriptions, "cbc:Description"), "An item has more than one description",
          "Een artikel heeft meer dan één omschrijving"),
         ("51", lambda document: [
-            extra for address in document.named("cac:PostalAddress", "cac:Address")
+            extra for address in document.named_any("cac:PostalAddress", "cac:Address")
             for extra in address.findall("cac:AddressLine")[1:2]
          ], "An address has more than one extra line", "Een adres heeft meer dan één extra regel"),
-        ("52", _lines_with(_more("cac:DocumentReference")), "A line names more than one document",
-         "Een regel noemt meer dan één document"),
+        ("52", _lines_with(_more("cac:DocumentReference"), "cac:DocumentReference"),
+         "A line names more than one document", "Een regel noemt meer dan één document"),
         ("53", each_has("cac:PartyTaxScheme", "cbc:CompanyID"), "A tax registration has no number",
          "Een belastingregistratie heeft geen nummer"),
         ("53", each_has("cac:PartyTaxScheme", _SCHEME), "A tax registration does not say of which tax",

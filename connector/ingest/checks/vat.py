@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from xml.etree.ElementTree import Element
 
 from connector.ingest.checks.document import (
@@ -18,17 +19,14 @@ from connector.ingest.checks.document import (
     SELLER,
     Category,
     Document,
-    Line,
-    Place,
     Places,
-    find_all,
     is_allowance,
     is_charge,
-    is_vat,
     number_of,
     round_2,
 )
-from connector.ingest.checks.rule import Broken, Family, Row, table
+from connector.ingest.checks.rule import Broken, Family, Row, needs, table
+from connector.ingest.tree import Place
 from connector.ingest.ubl import ZERO
 
 _Rated = tuple[str, Decimal | None]
@@ -56,55 +54,112 @@ class _Sums:
 
 
 class _Vat:
-    """What a document says of VAT categories, gathered once."""
+    """What a document says of VAT categories, each gathered once when a rule asks."""
 
     def __init__(self, document: Document) -> None:
-        self.lines: list[Category] = []
-        self.sums: dict[str, _Sums] = {name: _Sums() for name in LINE}
-        """By the name of the lines: those of an invoice or of a credit note."""
-        self.rated_lines: dict[str, set[_Rated]] = {name: set() for name in LINE}
+        self._document = document
         self.lines_present = [name for name in LINE if document.named(name)]
-        for categories, amount in _signed(document):
-            for sums in self.sums.values():
+
+    @cached_property
+    def sums(self) -> dict[str, _Sums]:
+        """By the name of the lines: those of an invoice or of a credit note."""
+        found = {name: _Sums() for name in LINE}
+        for categories, amount in _signed(self._document):
+            for sums in found.values():
                 sums.add(categories, amount)
-        of_root = set(document.root)
-        for line in document.lines:
-            self._add_line(line, of_root)
-        self.classified = self.lines
-        if len(document.named("cac:ClassifiedTaxCategory")) != len(self.lines):  # some are not in lines
-            self.classified = [Category(one) for one in document.named("cac:ClassifiedTaxCategory")]
-        allowances = document.named("cac:AllowanceCharge")
-        self.of_allowances = _categories_of(one for one in allowances if is_allowance(one))
-        self.of_charges = _categories_of(one for one in allowances if is_charge(one))
-        self.of_either = _categories_of(allowances)
-        self.of_own_allowances = _categories_of(document.allowances)
-        self.of_own_charges = _categories_of(document.charges)
-        self.rows = [
-            _Row(element=row, category=Category(one))
-            for row in document.all("cac:TaxTotal/cac:TaxSubtotal")
-            for one in row.findall("cac:TaxCategory")
+        own = {name: self._document.all(name) for name in LINE}
+        of_root = set(own[LINE[0]]).union(own[LINE[1]])
+        for line in self._document.lines:
+            if line.amount is not None and line.element in of_root:
+                found[line.element.tag].add(line.categories, line.amount)
+        return found
+
+    @cached_property
+    def rated_lines(self) -> dict[str, set[_Rated]]:
+        """The categories and rates of lines, by the name of the lines."""
+        found: dict[str, set[_Rated]] = {name: set() for name in LINE}
+        for line in self._document.lines:
+            found[line.element.tag].update((one.code, one.rate) for one in line.categories)
+        return found
+
+    @cached_property
+    def lines(self) -> list[Category]:
+        """Those of lines."""
+        return [one for line in self._document.lines for one in line.categories]
+
+    @cached_property
+    def classified(self) -> list[Category]:
+        """Those of items, in lines or elsewhere."""
+        found = self._document.named("cac:ClassifiedTaxCategory")
+        return self.lines if len(found) == len(self.lines) else [Category(one) for one in found]
+
+    @cached_property
+    def of_either(self) -> list[Category]:
+        """Those of allowances and charges, wherever they are."""
+        return _categories_of(self._document, self._document.named("cac:AllowanceCharge"))
+
+    @cached_property
+    def of_allowances(self) -> list[Category]:
+        """Those of allowances, wherever they are."""
+        return _categories_of(self._document, filter(is_allowance, self._document.named("cac:AllowanceCharge")))
+
+    @cached_property
+    def of_charges(self) -> list[Category]:
+        """Those of charges, wherever they are."""
+        return _categories_of(self._document, filter(is_charge, self._document.named("cac:AllowanceCharge")))
+
+    @cached_property
+    def of_own_allowances(self) -> list[Category]:
+        """Those of the document's allowances."""
+        return _categories_of(self._document, self._document.allowances)
+
+    @cached_property
+    def of_own_charges(self) -> list[Category]:
+        """Those of the document's charges."""
+        return _categories_of(self._document, self._document.charges)
+
+    @cached_property
+    def rows(self) -> list["_Row"]:
+        """Those of the document's VAT breakdown."""
+        return [
+            _Row(element=row, category=one)
+            for row in self._document.all("cac:TaxTotal/cac:TaxSubtotal")
+            for one in self._document.categories(row)
         ]
-        self.other = [Category(one) for one in document.named("cac:TaxCategory")]
-        self._identify(document)
 
-    def _add_line(self, line: Line, of_root: set[Element]) -> None:
-        name = line.element.tag
-        self.lines += line.categories
-        if line.amount is not None and line.element in of_root:
-            self.sums[name].add(line.categories, line.amount)
-        self.rated_lines[name].update((one.code, one.rate) for one in line.categories)
+    @cached_property
+    def other(self) -> list[Category]:
+        """Those of all but items."""
+        return [Category(one) for one in self._document.named("cac:TaxCategory")]
 
-    def _identify(self, document: Document) -> None:
-        """Who has a VAT number, who another registration."""
-        seller = document.all(f"{SELLER}/cac:PartyTaxScheme")
-        buyer = document.all(f"{BUYER}/cac:PartyTaxScheme")
-        representative = document.under("cac:TaxRepresentativeParty", "cac:PartyTaxScheme")
-        self.seller_registered = any(find_all(one, "cbc:CompanyID") for one in seller)
-        self.seller_has_vat, self.buyer_has_vat, self.representative_has_vat = (
-            any(is_vat(one) and find_all(one, "cbc:CompanyID") for one in group)
-            for group in (seller, buyer, representative)
-        )
-        self.buyer_has_legal_id = document.has(f"{BUYER}/cac:PartyLegalEntity/cbc:CompanyID")
+    @cached_property
+    def seller_registered(self) -> bool:
+        """The seller has a number for some tax."""
+        return self._document.has(f"{SELLER}/cac:PartyTaxScheme/cbc:CompanyID")
+
+    @cached_property
+    def seller_has_vat(self) -> bool:
+        """The seller has a VAT number."""
+        return _has_vat_number(self._document, self._document.all(f"{SELLER}/cac:PartyTaxScheme"))
+
+    @cached_property
+    def buyer_has_vat(self) -> bool:
+        """The buyer has a VAT number."""
+        return _has_vat_number(self._document, self._document.all(f"{BUYER}/cac:PartyTaxScheme"))
+
+    @cached_property
+    def representative_has_vat(self) -> bool:
+        """The seller's representative has a VAT number."""
+        return _has_vat_number(self._document, self._document.under("cac:TaxRepresentativeParty", "cac:PartyTaxScheme"))
+
+    @cached_property
+    def buyer_has_legal_id(self) -> bool:
+        """The buyer has a registration number."""
+        return self._document.has(f"{BUYER}/cac:PartyLegalEntity/cbc:CompanyID")
+
+
+def _has_vat_number(document: Document, registrations: list[Element]) -> bool:
+    return any(document.is_vat(one) and one.find("cbc:CompanyID") is not None for one in registrations)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,15 +173,15 @@ class _Row:
 def _signed(document: Document) -> list[tuple[list[Category], Decimal]]:
     """The document's charges and (negative) allowances with their categories."""
     return [
-        (_categories_of([one]), sign * amount)
+        (document.categories(one), sign * amount)
         for sign, group in ((1, document.charges), (-1, document.allowances))
         for one in group
         if (amount := number_of(one, "cbc:Amount")) is not None
     ]
 
 
-def _categories_of(allowances: Iterable[Element]) -> list[Category]:
-    return [Category(one) for allowance in allowances for one in allowance.findall("cac:TaxCategory")]
+def _categories_of(document: Document, allowances: Iterable[Element]) -> list[Category]:
+    return [one for allowance in allowances for one in document.categories(allowance)]
 
 
 def _uses(categories: Iterable[Category], code: str) -> bool:
@@ -290,6 +345,7 @@ def _no_reason(document: Document, vat: _Vat, row: _Row) -> bool:
 # What only one category asks for
 
 
+@needs("VAT K")
 def _delivery_unknown(document: Document) -> Places:
     if _has_row(document, "K"):
         dates = document.all("cac:Delivery/cbc:ActualDeliveryDate")
@@ -299,6 +355,7 @@ def _delivery_unknown(document: Document) -> Places:
             yield document.root, "cac:Delivery/cbc:ActualDeliveryDate"
 
 
+@needs("VAT K")
 def _destination_unknown(document: Document) -> Places:
     path = "cac:Delivery/cac:DeliveryLocation/cac:Address/cac:Country/cbc:IdentificationCode"
     if _has_row(document, "K") and not any(len(one.text or "") > 1 for one in document.all(path)):
@@ -312,6 +369,7 @@ def _has_row(document: Document, code: str) -> bool:
 def _beside_outside_scope(group: Callable[[_Vat], list[Category]]) -> Broken:
     """Where VAT does not apply there is no other category."""
 
+    @needs("VAT O")
     def broken_at(document: Document) -> Places:
         if _has_row(document, "O"):
             yield from (one.element for one in group(document.once(_Vat)) if one.code != "O" and one.is_vat)
@@ -327,11 +385,13 @@ def _raw_codes(document: Document) -> set[str]:
     }
 
 
+@needs("VAT B")
 def _split_payment_abroad(document: Document) -> Places:
     if "B" in _raw_codes(document):
         yield from (one for one in document.named("cbc:IdentificationCode") if one.text != "IT")
 
 
+@needs("VAT B")
 def _split_payment_and_standard(document: Document) -> Places:
     vat = document.once(_Vat)
     own = [*vat.of_own_allowances, *vat.of_own_charges]
@@ -449,7 +509,8 @@ def _family(kind: _Kind) -> list[Row]:
          f"{dutch}: de reden zonder btw ontbreekt" if kind.gives_reason
          else f"{dutch}: er staat een reden waarom er geen btw zou zijn"),
     ]  # fmt: skip
-    return [(f"BR-{kind.family}-{row[0]}", *row[1:]) for row in rows]
+    used = needs(f"VAT {code}")
+    return [(f"BR-{kind.family}-{row[0]}", used(row[1]), row[2], row[3]) for row in rows]
 
 
 VAT: Family = table(
