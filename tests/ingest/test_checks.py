@@ -159,6 +159,33 @@ def test_dutch_rules_are_for_dutch_sellers(sample: Sample) -> None:
     assert broken_rules(abroad) == set()
 
 
+NLCIUS_CLAIM = b"urn:cen.eu:en16931:2017#compliant#urn:fdc:nen.nl:nlcius:v1.0"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rules"),
+    [
+        (b"<cbc:CustomizationID>" + NLCIUS_CLAIM + b"</cbc:CustomizationID>", b"", {"BII2-T10-R001", "BR-01"}),
+        (NLCIUS_CLAIM, b"urn:cen.eu:en16931:2017", {"SI-V20-INV-R000"}),
+        (NLCIUS_CLAIM, b"#compliant#urn:fdc:nen.nl:nlcius:v1.0", {"SI-V20-INV-R000", "BR-NL-2"}),
+        (NLCIUS_CLAIM, b"  " + NLCIUS_CLAIM + b"#more", {"BR-NL-2"}),
+    ],
+)
+def test_dutch_rules_are_for_what_claims_them(sample: Sample, old: bytes, new: bytes, rules: set[str]) -> None:
+    """NLCIUS is asked of a file that says to keep to it; that it says nothing is a fault by itself."""
+    xml = sample("nlcius-invoice").replace(b"<cbc:BuyerReference>INKOOP-7</cbc:BuyerReference>", b"")
+    assert old in xml
+
+    assert broken_rules(xml.replace(old, new, 1), rules="nlcius") == rules
+
+
+def test_white_space_around_a_kind_of_number_means_nothing(sample: Sample) -> None:
+    """BR-NL-1 and -10 look for 0106 between spaces."""
+    xml = sample("nlcius-invoice").replace(b'<cbc:CompanyID schemeID="0106">', b'<cbc:CompanyID schemeID=" 0106 ">')
+
+    assert broken_rules(xml) == set()
+
+
 @pytest.mark.parametrize(
     ("old", "new", "rules"),
     [
