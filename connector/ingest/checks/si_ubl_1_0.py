@@ -20,12 +20,16 @@ from connector.ingest.checks.document import (
     round_2,
     total,
 )
-from connector.ingest.checks.rule import Broken, Family, each_has, root_has, table
+from connector.ingest.checks.rule import Broken, Family, each_has, each_once, root_has, table
 from connector.ingest.checks.si_ubl import (
+    DATES_ONCE,
+    NO_CLAIM,
+    TOTALS_ONCE,
     category_incomplete,
     has_vat,
     line_sum,
     negative_percentage,
+    own_twice,
     period_backwards,
     schemes_of,
     sums_to,
@@ -33,6 +37,7 @@ from connector.ingest.checks.si_ubl import (
     taxable_sum_differs,
     vat_totals,
 )
+from connector.ingest.checks.syntax import REPEATED, repeated
 from connector.ingest.ubl import ZERO
 
 _CLAIM = (
@@ -42,22 +47,22 @@ _CLAIM = (
 _OF_CREDIT_NOTES = "urn:www.simplerinvoicing.org:si-ubl:credit-note:ver1.0"
 
 
-def _claims(document: Document) -> list[str]:
-    return ["".join((one.text or "").split()) for one in document.named("cbc:CustomizationID")]
-
-
 def _claims_other(document: Document) -> Places:
-    if not any(_CLAIM.rpartition("#")[2] in claim or _OF_CREDIT_NOTES in claim for claim in _claims(document)):
-        yield document.root, "cbc:CustomizationID"
+    for one in document.named("cbc:CustomizationID"):
+        claim = " ".join((one.text or "").split())
+        if _CLAIM.rpartition("#")[2] not in claim and _OF_CREDIT_NOTES not in claim:
+            yield one
+
+
+def _claims(document: Document) -> bool:
+    """Tell whether it is an invoice that claims the version in full, or several things."""
+    claims = document.named("cbc:CustomizationID")
+    return not document.is_credit_note and (len(claims) > 1 or any(_CLAIM in (one.text or "") for one in claims))
 
 
 def _if_claimed(broken_at: Broken) -> Broken:
-    """The rule holds for invoices that claim the version in full."""
-    return lambda document: (
-        broken_at(document)
-        if not document.is_credit_note and any(_CLAIM in claim for claim in _claims(document))
-        else ()
-    )
+    """The rule holds for invoices that claim the version."""
+    return lambda document: broken_at(document) if _claims(document) else ()
 
 
 def _without_vat_total(document: Document) -> bool:
@@ -218,6 +223,30 @@ def _reference_without_number(name: str) -> Broken:
     return broken_at
 
 
+_ONCE = {
+    "Invoice": codes.listed("cac:LegalMonetaryTotal"),
+    TOTALS: TOTALS_ONCE,
+    "cac:InvoicePeriod": DATES_ONCE,
+    "cac:PaymentMeans": codes.listed("cbc:PaymentDueDate"),
+    "cac:AllowanceCharge": codes.listed("cbc:MultiplierFactorNumeric cbc:Amount"),
+    "cac:InvoiceLine": codes.listed("cbc:InvoicedQuantity cbc:LineExtensionAmount"),
+    "cac:Item": codes.listed("cbc:Name"),
+}
+"""What the rules read as one value."""
+
+
+def _vat_prefix_unclear(document: Document) -> Places:
+    """BIIRULE-T10-R003 and -R005, warnings, compare VAT number and country across a border, and stop at a second."""
+    country = "cac:PostalAddress/cac:Country/cbc:IdentificationCode"
+    sides = {side: [one.text for one in document.all(f"{side}/{country}")] for side in (SELLER, BUYER)}
+    if all(sides.values()) and not set(sides[SELLER]) & set(sides[BUYER]):
+        for side in sides:
+            numbers = document.all(f"{side}/cac:PartyTaxScheme/cbc:CompanyID")
+            schemes = document.all(f"{side}/cac:PartyTaxScheme/cac:TaxScheme/cbc:ID")
+            if numbers and any(one.text == "VAT" for one in schemes):
+                yield from (*numbers[1:], *document.all(f"{side}/{country}")[1:])
+
+
 _SCHEMES = codes.SI_1_0_PARTY_SCHEMES
 _PARTY = ("The kind of a party's number does not exist (NL:KVK, NL:OIN, NL:VAT, GLN …)",
           "De soort van een nummer van een partij bestaat niet (NL:KVK, NL:OIN, NL:VAT, GLN …)")  # fmt: skip
@@ -332,11 +361,17 @@ _ROWS = (
      "Een bedrag is niet in de valuta van de factuur"),
     ("SI-UBL-INV-R451", schemes_of(_SCHEMES, "schemeID", "cac:PartyIdentification", "cbc:ID"), *_PARTY),
     ("SI-UBL-INV-R452", schemes_of(_SCHEMES, "schemeID", "cbc:EndpointID"), *_PARTY),
+    ("CON-REPEATED", repeated(_ONCE), *REPEATED),
+    ("CON-REPEATED", own_twice(("cac:TaxTotal", "cbc:TaxAmount")), *REPEATED),
+    ("CON-REPEATED", each_once("cac:InvoiceLine", "cac:Price/cbc:PriceAmount"), *REPEATED),
+    ("CON-REPEATED", each_once("cac:InvoiceLine", "cac:Price/cbc:BaseQuantity"), *REPEATED),
+    ("CON-REPEATED", _vat_prefix_unclear, *REPEATED),
 )  # fmt: skip
 
 SI_UBL_1_0: Family = (
     *table(*((rule, _if_claimed(broken_at), english, dutch) for rule, broken_at, english, dutch in _ROWS)),
     *table(
+        NO_CLAIM,
         ("SI-V10-INV-R200", _claims_other, "The CustomizationID is not that of SI-UBL 1.0",
          "De CustomizationID is niet die van SI-UBL 1.0"),
     ),
