@@ -83,6 +83,14 @@ def test_one_fault_breaks_just_its_rules(sample: Sample, old: bytes, new: bytes,
     assert broken_rules(xml.replace(old, new, 1)) == rules
 
 
+@pytest.mark.parametrize("category", [b"S", b"E", b"O"])
+def test_empty_rate_of_the_breakdown_is_missing(sample: Sample, category: bytes) -> None:
+    """Also where the VAT is nothing, and no rate at all would do."""
+    xml = sample("nlcius-invoice").replace(b"<cbc:ID>S</cbc:ID><cbc:Percent>21<", b"<cbc:ID>%s</cbc:ID><cbc:Percent><")
+
+    assert "BR-48" in broken_rules(xml.replace(b"%s", category))
+
+
 ALLOWANCE = (
     b"<cac:AllowanceCharge><cbc:ChargeIndicator>%s</cbc:ChargeIndicator>%s"
     b'<cbc:Amount currencyID="EUR">%s</cbc:Amount></cac:AllowanceCharge>'
