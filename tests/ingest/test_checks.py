@@ -221,6 +221,8 @@ def test_si_ubl_1_0_has_rules_of_its_own(sample: Sample) -> None:
     assert broken_rules(xml) == set()
     assert broken_rules(xml.replace(b">175.50<", b">-175.50<")) >= {"SI-UBL-INV-R440", "BIIRULE-T10-R014"}
     assert broken_rules(xml.replace(b"<cbc:Name>Brood<", b"<cbc:Name>x</cbc:Name><cbc:Name>Brood<")) == {"CON-REPEATED"}
+    day = b"<cbc:IssueDate>2026-11-02</cbc:IssueDate>"
+    assert broken_rules(xml.replace(day, day * 2)) == {"CON-REPEATED"}
     assert (
         broken_rules(xml.replace(b"Invoice", b"CreditNote").replace(b"si-ubl:invoice", b"si-ubl:credit-note")) == set()
     )

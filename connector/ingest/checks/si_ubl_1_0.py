@@ -224,7 +224,7 @@ def _reference_without_number(name: str) -> Broken:
 
 
 _ONCE = {
-    "Invoice": codes.listed("cac:LegalMonetaryTotal"),
+    "Invoice": codes.listed("cbc:IssueDate cac:LegalMonetaryTotal"),
     TOTALS: TOTALS_ONCE,
     "cac:InvoicePeriod": DATES_ONCE,
     "cac:PaymentMeans": codes.listed("cbc:PaymentDueDate"),
