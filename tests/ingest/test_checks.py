@@ -210,13 +210,17 @@ def test_si_ubl_has_rules_of_its_own(sample: Sample, old: bytes, new: bytes, rul
     assert broken_rules(sample("si-ubl-1.2-invoice").replace(old, new, 1)) == rules
 
 
+CLAIM_1_0 = (
+    b"urn:www.cenbii.eu:transaction:biicoretrdm010:ver1.0:#urn:www.peppol.eu:bis:peppol4a:ver1.0#"
+    b"urn:www.simplerinvoicing.org:si-ubl:invoice:ver1.0.x"
+)
+
+
 def test_si_ubl_1_0_has_rules_of_its_own(sample: Sample) -> None:
     """The oldest format asks for names and positive amounts; its credit notes are not held to rules for invoices."""
-    claim = "urn:www.cenbii.eu:transaction:biicoretrdm010:ver1.0:#urn:www.peppol.eu:bis:peppol4a:ver1.0#"
-    claim += "urn:www.simplerinvoicing.org:si-ubl:invoice:ver1.0.x"
     xml = sample("si-ubl-1.2-invoice")
     old = xml[xml.index(b"<cbc:CustomizationID>") + 21 : xml.index(b"</cbc:CustomizationID>")]
-    xml = xml.replace(old, claim.encode()).replace(b">2.1</cbc:UBLVersionID>", b">2.0</cbc:UBLVersionID>")
+    xml = xml.replace(old, CLAIM_1_0).replace(b">2.1</cbc:UBLVersionID>", b">2.0</cbc:UBLVersionID>")
 
     assert broken_rules(xml) == set()
     assert broken_rules(xml.replace(b">175.50<", b">-175.50<")) >= {"SI-UBL-INV-R440", "BIIRULE-T10-R014"}
@@ -385,6 +389,27 @@ def test_total_vat_in_no_currency_is_in_another_one(sample: Sample) -> None:
 
     assert broken_rules(xml.replace(b'TaxAmount currencyID="EUR">25.50', b"TaxAmount>25.50")) == {"SI-V12-INV-R026"}
     assert broken_rules(xml.replace(b'TaxAmount currencyID="EUR">21.00', b"TaxAmount>21.00")) == set()
+
+
+def test_si_ubl_1_0_and_1_1_subtract_in_floating_point(sample: Sample) -> None:
+    """1200.30 - 1000.10 is 200.20, and in binary it is not; the sets that compare it so refuse what is right."""
+    xml = sample("si-ubl-1.2-invoice").replace(b">175.50<", b">%s<")
+    claim = xml[xml.index(b"<cbc:CustomizationID>") + 21 : xml.index(b"</cbc:CustomizationID>")]
+    prepaid = b'<cbc:PrepaidAmount currencyID="EUR">1000.10</cbc:PrepaidAmount><cbc:PayableAmount'
+    rounding = b'<cbc:PayableRoundingAmount currencyID="EUR">1000.10</cbc:PayableRoundingAmount><cbc:PayableAmount'
+
+    def broken(more: bytes, stated: bytes, payable: bytes, *, rules: str) -> set[str]:
+        claimed = {"si-ubl-1.0": CLAIM_1_0, "si-ubl-1.1": claim.replace(b"ver1.2", b"ver1.1")}.get(rules, claim)
+        return broken_rules(
+            xml.replace(claim, claimed).replace(b"<cbc:PayableAmount", more) % (stated, payable), rules=rules
+        )
+
+    assert 1200.30 - 1000.10 != 200.20
+    assert "BIIRULE-T10-R017" in broken(prepaid, b"1200.30", b"200.20", rules="si-ubl-1.0")
+    assert "BIIRULE-T10-R017" not in broken(prepaid, b"1000.60", b"0.50", rules="si-ubl-1.0")
+    assert "BII2-T10-R056" in broken(rounding, b"200.20", b"1200.30", rules="si-ubl-1.1")
+    assert "BII2-T10-R056" not in broken(prepaid, b"1200.30", b"200.20", rules="si-ubl-1.1")
+    assert "BII2-T10-R056" not in broken(prepaid, b"1200.30", b"200.20", rules="si-ubl-1.2")
 
 
 def test_rounding_is_inside_the_total_with_vat_in_si_ubl(sample: Sample) -> None:

@@ -1,7 +1,8 @@
 """SI-UBL 1.1 and 1.2: BII2-T10, CL-T10, EUGEN-T10, OP-T10, and SI-V11 or SI-V12. The two versions are near-twins.
 
-Numbers are exact decimals here and floating-point there, which only ever differs beyond the second decimal. The
-warnings about elements outside the core are left out, as in EN 16931.
+Numbers are exact decimals here and floating-point there: of sums that are rounded only half a cent differs; the one
+that is not (R056 of 1.1, with a rounding) is computed as there. The warnings about elements outside the core are left
+out, as in EN 16931.
 
 Source: SI-UBL 1.1 and 1.2.4; e-invoicing.md section 10.
 """
@@ -280,7 +281,11 @@ def _payable_1_1(document: Document) -> Places:
     prepaid, rounding = document.total("cbc:PrepaidAmount"), document.total("cbc:PayableRoundingAmount")
     left = stated if stated is None or prepaid is None else round_2(stated - prepaid)
     is_right = payable is not None and (
-        payable == left or (rounding is not None and payable - rounding in (left, stated))
+        payable == left
+        or (
+            rounding is not None
+            and float(payable) - float(rounding) in [float(one) for one in (left, stated) if one is not None]
+        )
     )
     if not is_right:
         yield document.total_place("cbc:PayableAmount")
