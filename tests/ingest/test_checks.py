@@ -82,6 +82,14 @@ def test_one_fault_breaks_just_its_rules(sample: Sample, old: bytes, new: bytes,
     assert broken_rules(xml.replace(old, new, 1)) == rules
 
 
+@pytest.mark.parametrize("category", [b"S", b"E", b"O"])
+def test_empty_rate_of_the_breakdown_is_missing(sample: Sample, category: bytes) -> None:
+    """Also where the VAT is nothing, and no rate at all would do."""
+    xml = sample("nlcius-invoice").replace(b"<cbc:ID>S</cbc:ID><cbc:Percent>21<", b"<cbc:ID>%s</cbc:ID><cbc:Percent><")
+
+    assert "BR-48" in broken_rules(xml.replace(b"%s", category))
+
+
 ALLOWANCE = (
     b"<cac:AllowanceCharge><cbc:ChargeIndicator>%s</cbc:ChargeIndicator>%s"
     b'<cbc:Amount currencyID="EUR">%s</cbc:Amount></cac:AllowanceCharge>'
@@ -158,6 +166,33 @@ def test_dutch_rules_are_for_dutch_sellers(sample: Sample) -> None:
     assert broken_rules(abroad) == set()
 
 
+NLCIUS_CLAIM = b"urn:cen.eu:en16931:2017#compliant#urn:fdc:nen.nl:nlcius:v1.0"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rules"),
+    [
+        (b"<cbc:CustomizationID>" + NLCIUS_CLAIM + b"</cbc:CustomizationID>", b"", {"BII2-T10-R001", "BR-01"}),
+        (NLCIUS_CLAIM, b"urn:cen.eu:en16931:2017", {"SI-V20-INV-R000"}),
+        (NLCIUS_CLAIM, b"#compliant#urn:fdc:nen.nl:nlcius:v1.0", {"SI-V20-INV-R000", "BR-NL-2"}),
+        (NLCIUS_CLAIM, b"  " + NLCIUS_CLAIM + b"#more", {"BR-NL-2"}),
+    ],
+)
+def test_dutch_rules_are_for_what_claims_them(sample: Sample, old: bytes, new: bytes, rules: set[str]) -> None:
+    """NLCIUS is asked of a file that says to keep to it; that it says nothing is a fault by itself."""
+    xml = sample("nlcius-invoice").replace(b"<cbc:BuyerReference>INKOOP-7</cbc:BuyerReference>", b"")
+    assert old in xml
+
+    assert broken_rules(xml.replace(old, new, 1), rules="nlcius") == rules
+
+
+def test_white_space_around_a_kind_of_number_means_nothing(sample: Sample) -> None:
+    """BR-NL-1 and -10 look for 0106 between spaces."""
+    xml = sample("nlcius-invoice").replace(b'<cbc:CompanyID schemeID="0106">', b'<cbc:CompanyID schemeID=" 0106 ">')
+
+    assert broken_rules(xml) == set()
+
+
 @pytest.mark.parametrize(
     ("old", "new", "rules"),
     [
@@ -174,19 +209,206 @@ def test_si_ubl_has_rules_of_its_own(sample: Sample, old: bytes, new: bytes, rul
     assert broken_rules(sample("si-ubl-1.2-invoice").replace(old, new, 1)) == rules
 
 
+CLAIM_1_0 = (
+    b"urn:www.cenbii.eu:transaction:biicoretrdm010:ver1.0:#urn:www.peppol.eu:bis:peppol4a:ver1.0#"
+    b"urn:www.simplerinvoicing.org:si-ubl:invoice:ver1.0.x"
+)
+
+
 def test_si_ubl_1_0_has_rules_of_its_own(sample: Sample) -> None:
     """The oldest format asks for names and positive amounts; its credit notes are not held to rules for invoices."""
-    claim = "urn:www.cenbii.eu:transaction:biicoretrdm010:ver1.0:#urn:www.peppol.eu:bis:peppol4a:ver1.0#"
-    claim += "urn:www.simplerinvoicing.org:si-ubl:invoice:ver1.0.x"
     xml = sample("si-ubl-1.2-invoice")
     old = xml[xml.index(b"<cbc:CustomizationID>") + 21 : xml.index(b"</cbc:CustomizationID>")]
-    xml = xml.replace(old, claim.encode()).replace(b">2.1</cbc:UBLVersionID>", b">2.0</cbc:UBLVersionID>")
+    xml = xml.replace(old, CLAIM_1_0).replace(b">2.1</cbc:UBLVersionID>", b">2.0</cbc:UBLVersionID>")
 
     assert broken_rules(xml) == set()
     assert broken_rules(xml.replace(b">175.50<", b">-175.50<")) >= {"SI-UBL-INV-R440", "BIIRULE-T10-R014"}
+    assert broken_rules(xml.replace(b"<cbc:Name>Brood<", b"<cbc:Name>x</cbc:Name><cbc:Name>Brood<")) == {"CON-REPEATED"}
+    day = b"<cbc:IssueDate>2026-11-02</cbc:IssueDate>"
+    assert broken_rules(xml.replace(day, day * 2)) == {"CON-REPEATED"}
     assert (
         broken_rules(xml.replace(b"Invoice", b"CreditNote").replace(b"si-ubl:invoice", b"si-ubl:credit-note")) == set()
     )
+
+
+def si_ubl_1_1(xml: bytes) -> bytes:
+    return xml.replace(b"si-ubl:ver1.2<", b"si-ubl:ver1.1<")
+
+
+UNIT = b'unitCode="HUR"'
+REFERENCE = b"<cac:%sDocumentReference><cbc:ID>1</cbc:ID>%s</cac:%sDocumentReference><cac:AccountingSupplierParty>"
+CONTRACT = b'<cbc:DocumentTypeCode listID="UNCL1001">%s</cbc:DocumentTypeCode>'
+FILE = b'<cac:Attachment><cbc:EmbeddedDocumentBinaryObject mimeCode="%s"/></cac:Attachment>'
+ORIGIN = b'<cac:OriginCountry><cbc:IdentificationCode listID="ISO3166-1:Alpha2">%s</cbc:IdentificationCode>'
+"""What a contract, an attachment and the origin of an item consist of."""
+
+
+def contract(code: bytes) -> bytes:
+    return REFERENCE % (b"Contract", CONTRACT % code, b"Contract")
+
+
+def attachment(media_type: bytes) -> bytes:
+    return REFERENCE % (b"Additional", FILE % media_type, b"Additional")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "in_1_2", "in_1_1"),
+    [
+        (b">NL</cbc:Id", b">RE</cbc:Id", {"CL-T10-R004"}, set()),
+        (b">NL</cbc:Id", b">AN</cbc:Id", set(), set()),
+        (b">NL</cbc:Id", b">SS</cbc:Id", {"CL-T10-R004"}, {"CL-T10-R004"}),
+        (b"<cbc:Name>Brood</cbc:Name>", b"<cbc:Name>Brood</cbc:Name>" + ORIGIN % b"RE" + b"</cac:OriginCountry>",
+         set(), {"SI-V11-INV-R021"}),
+        (b"<cbc:Name>Brood</cbc:Name>", b"<cbc:Name>Brood</cbc:Name>" + ORIGIN % b"BQ" + b"</cac:OriginCountry>",
+         {"SI-V12-CODE-R003"}, {"SI-V11-INV-R021"}),
+        (b'<cbc:CompanyID schemeID="NL:KVK"', b'<cbc:CompanyID schemeID="FR:VAT"', set(), {"OP-T10-R008"}),
+        (b'<cbc:EndpointID schemeID="NL:KVK"', b'<cbc:EndpointID schemeID="NL:OINO"', set(), {"OP-T10-R002"}),
+        (b'<cbc:ID schemeID="UN/ECE 5153">VAT<', b'<cbc:ID schemeID="UN/ECE 5153">AAL<',
+         {"SI-V12-CODE-R002"}, {"SI-V11-CODE-R002"}),
+        (b'<cbc:ID schemeID="UN/ECE 5153">VAT<', b'<cbc:ID schemeID="UN/ECE 5153">AAK<', set(), set()),
+        (UNIT, b'unitCode="K29"', {"OP-T10-R006"}, {"OP-T10-R006"}),
+        (UNIT, b'unitCode="K72"', {"OP-T10-R006"}, {"OP-T10-R006"}),
+        (b"<cac:AccountingSupplierParty>", contract(b"470"), set(), set()),
+        (b"<cac:AccountingSupplierParty>", contract(b"471"), {"OP-T10-R001"}, {"OP-T10-R001"}),
+        (b"<cac:AccountingSupplierParty>", contract(b"973"), {"OP-T10-R001"}, {"OP-T10-R001"}),
+        (b"<cac:AccountingSupplierParty>", attachment(b"application/vnd.ms-excel"), set(), set()),
+        (b"<cac:AccountingSupplierParty>", attachment(b"text/javascript (obsolete)"), set(), set()),
+        (b"<cac:AccountingSupplierParty>",
+         attachment(b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+         {"CL-T10-R008"}, {"CL-T10-R008"}),
+    ],
+)  # fmt: skip
+def test_si_ubl_keeps_to_the_lists_of_its_time(
+    sample: Sample, old: bytes, new: bytes, in_1_2: set[str], in_1_1: set[str]
+) -> None:
+    """A code is judged by the list that the version of the format has published, however old."""
+    xml = sample("si-ubl-1.2-invoice").replace(old, new, 1)
+
+    assert (broken_rules(xml), broken_rules(si_ubl_1_1(xml))) == (in_1_2, in_1_1)
+
+
+SECOND_NUMBER = (
+    b'<cac:PartyTaxScheme><cbc:CompanyID schemeID="NL:VAT">NL111222333B01</cbc:CompanyID><cac:TaxScheme>'
+    b'<cbc:ID schemeID="UN/ECE 5153">VAT</cbc:ID></cac:TaxScheme></cac:PartyTaxScheme><cac:PartyLegalEntity>'
+)
+MEANS = b'<cac:PaymentMeans>%s</cac:PaymentMeans><cac:TaxTotal>\n    <cbc:TaxAmount currencyID="EUR">25.50'
+CODE = b'<cbc:PaymentMeansCode listID="UNCL4461">42</cbc:PaymentMeansCode>'
+TOTAL = MEANS[MEANS.index(b"<cac:TaxTotal>") :]
+FIRST_LINE = b'<cbc:LineExtensionAmount currencyID="EUR">100.00</cbc:LineExtensionAmount>'
+HALF_LINE = FIRST_LINE.replace(b"100.00", b"50.00")
+
+
+def test_reverse_charge_of_a_line_is_not_that_of_the_invoice(sample: Sample) -> None:
+    """SI-UBL 1.1 asks no VAT only in the invoice's own total (R050), 1.2 in every total."""
+    tax = sample("si-ubl-1.2-invoice")
+    start, end = tax.index(b"<cac:TaxTotal>"), tax.index(b"</cac:TaxTotal>") + len(b"</cac:TaxTotal>")
+    of_line = tax[start:end].replace(b">S<", b">AE<")
+    xml = tax.replace(b"<cac:Item>", of_line + b"<cac:Item>", 1)
+
+    assert broken_rules(si_ubl_1_1(xml)) == set()
+    assert broken_rules(xml) == {"BII2-T10-R049", "BII2-T10-R050"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "in_1_2", "in_1_1"),
+    [
+        (TOTAL, MEANS % (CODE + CODE), {"CON-REPEATED"}, {"CON-REPEATED"}),
+        (b"<cac:PartyLegalEntity>", SECOND_NUMBER, set(), {"CON-REPEATED"}),
+        (b"<cbc:Percent>21</cbc:Percent>", b"<cbc:Percent>21</cbc:Percent>" * 2, {"CON-REPEATED"}, {"CON-REPEATED"}),
+        (FIRST_LINE, HALF_LINE + HALF_LINE, {"CON-REPEATED"}, set()),
+    ],
+)  # fmt: skip
+def test_what_si_ubl_reads_as_one_value_stands_once(
+    sample: Sample, old: bytes, new: bytes, in_1_2: set[str], in_1_1: set[str]
+) -> None:
+    """The official sets stop with an error at a second one; 1.1 does so at a second tax number of the seller."""
+    xml = sample("si-ubl-1.2-invoice").replace(old, new, 1)
+
+    assert (broken_rules(xml), broken_rules(si_ubl_1_1(xml))) == (in_1_2, in_1_1)
+
+
+@pytest.mark.parametrize(
+    ("rules", "broken"),
+    [
+        ("si-ubl-1.0", {"BII2-T10-R001"}),
+        ("si-ubl-1.1", {"BII2-T10-R001"}),
+        ("si-ubl-1.2", {"BII2-T10-R001", "BII2-T10-R004"}),
+    ],
+)
+def test_si_ubl_holds_only_what_claims_it(sample: Sample, rules: str, broken: set[str]) -> None:
+    """Of a file without a claim 1.0 and 1.1 ask nothing but that; 1.2 asks what it has from others, not its own."""
+    xml = sample("si-ubl-1.2-invoice").replace(b"<cbc:UBLVersionID>2.1</cbc:UBLVersionID>", b"")
+    xml = xml.replace(b"<cbc:IssueDate>2026-11-02</cbc:IssueDate>", b"")
+    start, end = xml.index(b"<cbc:CustomizationID>"), xml.index(b"<cbc:ProfileID>")
+
+    assert broken_rules(xml[:start] + xml[end:], rules=rules) == broken
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "rules"),
+    [
+        (b"2026-10-01", b"2026-10-31", set()),
+        (b"20261001", b"2026-10-31", set()),
+        (b"2026-02-30", b"2026-10-31", set()),
+        (b"2026-11-01", b"2026-10-31", {"BII2-T10-R031"}),
+        (b"2026-10-01Z", b"2026-10-31", {"BII2-T10-R031"}),
+        (b"2026-10-01", b"October", {"BII2-T10-R031"}),
+    ],
+)
+def test_si_ubl_compares_days_as_numbers(sample: Sample, start: bytes, end: bytes, rules: set[str]) -> None:
+    """R031 takes the hyphens out and compares what is left; it is no calendar."""
+    period = b"<cac:InvoicePeriod><cbc:StartDate>%s</cbc:StartDate><cbc:EndDate>%s</cbc:EndDate></cac:InvoicePeriod>"
+    xml = sample("si-ubl-1.2-invoice")
+    xml = xml.replace(b"<cac:AccountingSupplierParty>", period % (start, end) + b"<cac:AccountingSupplierParty>")
+
+    assert broken_rules(xml) == rules
+
+
+def test_units_of_extensions_are_not_those_of_si_ubl(sample: Sample) -> None:
+    """The lists are about UBL's own quantities; the energy extension has units of its own."""
+    quantity = (
+        b'<x:Meter xmlns:x="urn:www.energie-efactuur.nl:profile:invoice:ver1.0" unitCode="stand" currencyID="x"/>'
+    )
+    xml = sample("si-ubl-1.2-invoice").replace(b"<cac:Item>", quantity + b"<cac:Item>", 1)
+
+    assert (broken_rules(xml), broken_rules(si_ubl_1_1(xml))) == (set(), set())
+
+
+def test_empty_total_is_no_total_in_si_ubl_1_1(sample: Sample) -> None:
+    """R012 is content with the element, and the sums stop with an error at what is no number."""
+    xml = si_ubl_1_1(sample("si-ubl-1.2-invoice"))
+    empty = xml.replace(b'TaxInclusiveAmount currencyID="EUR">175.50', b'TaxInclusiveAmount currencyID="EUR">')
+
+    assert broken_rules(empty) == {"BII2-T10-R053", "BII2-T10-R056"}
+
+
+def test_total_vat_in_no_currency_is_in_another_one(sample: Sample) -> None:
+    """SI-V12-INV-R026 asks the currency of the VAT total; of other amounts it looks only at one that is written."""
+    xml = sample("si-ubl-1.2-invoice")
+
+    assert broken_rules(xml.replace(b'TaxAmount currencyID="EUR">25.50', b"TaxAmount>25.50")) == {"SI-V12-INV-R026"}
+    assert broken_rules(xml.replace(b'TaxAmount currencyID="EUR">21.00', b"TaxAmount>21.00")) == set()
+
+
+def test_si_ubl_1_0_and_1_1_subtract_in_floating_point(sample: Sample) -> None:
+    """1200.30 - 1000.10 is 200.20, and in binary it is not; the sets that compare it so refuse what is right."""
+    xml = sample("si-ubl-1.2-invoice").replace(b">175.50<", b">%s<")
+    claim = xml[xml.index(b"<cbc:CustomizationID>") + 21 : xml.index(b"</cbc:CustomizationID>")]
+    prepaid = b'<cbc:PrepaidAmount currencyID="EUR">1000.10</cbc:PrepaidAmount><cbc:PayableAmount'
+    rounding = b'<cbc:PayableRoundingAmount currencyID="EUR">1000.10</cbc:PayableRoundingAmount><cbc:PayableAmount'
+
+    def broken(more: bytes, stated: bytes, payable: bytes, *, rules: str) -> set[str]:
+        claimed = {"si-ubl-1.0": CLAIM_1_0, "si-ubl-1.1": claim.replace(b"ver1.2", b"ver1.1")}.get(rules, claim)
+        return broken_rules(
+            xml.replace(claim, claimed).replace(b"<cbc:PayableAmount", more) % (stated, payable), rules=rules
+        )
+
+    assert 1200.30 - 1000.10 != 200.20
+    assert "BIIRULE-T10-R017" in broken(prepaid, b"1200.30", b"200.20", rules="si-ubl-1.0")
+    assert "BIIRULE-T10-R017" not in broken(prepaid, b"1000.60", b"0.50", rules="si-ubl-1.0")
+    assert "BII2-T10-R056" in broken(rounding, b"200.20", b"1200.30", rules="si-ubl-1.1")
+    assert "BII2-T10-R056" not in broken(prepaid, b"1200.30", b"200.20", rules="si-ubl-1.1")
+    assert "BII2-T10-R056" not in broken(prepaid, b"1200.30", b"200.20", rules="si-ubl-1.2")
 
 
 def test_rounding_is_inside_the_total_with_vat_in_si_ubl(sample: Sample) -> None:

@@ -42,7 +42,7 @@ PROFILES: dict[str, tuple[Family, ...]] = {
     "en16931-other-cius": _CORE,
     "xrechnung-3.0": _CORE,
     "nlcius": (*_CORE, NLCIUS),
-    "si-ubl-2.0-gaccount": (*_CORE, NLCIUS, G_ACCOUNT),
+    "si-ubl-2.0-gaccount": (*_CORE, G_ACCOUNT),
     "peppol-bis-3": (*_CORE, PEPPOL),
     "peppol-bis-3-selfbilling": (*_CORE, PEPPOL_SELF_BILLING),
     "si-ubl-1.0": (SI_UBL_1_0,),

@@ -169,8 +169,11 @@ def _subtotals_without_category(document: Document) -> Places:
 
 @needs("cac:TaxSubtotal")
 def _subtotals_without_rate(document: Document) -> Places:
+    """At an empty rate the official set stops with an error, whatever the category."""
     for subtotal in document.subtotals:
-        if not any(category.has_rate or category.code == "O" for category in _categories(document, subtotal)):
+        categories = _categories(document, subtotal)
+        is_told = any(category.has_rate or category.code == "O" for category in categories)
+        if not is_told or any(category.has_rate and category.rate is None for category in categories):
             yield subtotal, "cac:TaxCategory/cbc:Percent"
 
 

@@ -9,12 +9,13 @@ from decimal import Decimal
 from xml.etree.ElementTree import Element
 
 from connector.ingest.checks.document import BUYER, SELLER, TOTALS, Document, Places, number_of, total
-from connector.ingest.checks.rule import Broken, Family, needed_by, needs, table
+from connector.ingest.checks.rule import Broken, Family, needed_by, needs, root_has, table
 from connector.ingest.tree import find_all, text_of
-from connector.ingest.ubl import ZERO, recognise_format
+from connector.ingest.ubl import ZERO
 from connector.invoice import Severity
 
-FORMATS = ("nlcius", "si-ubl-2.0-gaccount")
+_STARTS = "urn:cen.eu:en16931:2017#compliant#urn:fdc:nen.nl:nlcius:v1.0"
+_CLAIMS = ("#compliant#urn:fdc:nen.nl:nlcius:v1.0", "#conformant#urn:fdc:nen.nl:gaccount:v1.0")
 DUTCH_SCHEMES = frozenset({"0106", "0190"})
 """KvK number and OIN."""
 _TYPES = frozenset({"380", "381", "384", "389"})
@@ -24,27 +25,41 @@ _COUNTRY = "cac:Country/cbc:IdentificationCode"
 
 
 def _not_nlcius(document: Document) -> Places:
-    if recognise_format(document.text("cbc:CustomizationID")) not in FORMATS:
-        yield document.root, "cbc:CustomizationID"
+    claims = document.named("cbc:CustomizationID")
+    return [one for one in claims if not " ".join((one.text or "").split()).startswith(_STARTS)]
+
+
+def _if_claimed(broken_at: Broken) -> Broken:
+    """The rule holds for files that claim NLCIUS or its extension."""
+    return lambda document: (
+        broken_at(document) if any(part in document.text("cbc:CustomizationID") for part in _CLAIMS) else ()
+    )
 
 
 def _if_dutch(broken_at: Broken) -> Broken:
     """The rule holds for sellers in the Netherlands."""
-    return needs(*needed_by(broken_at))(lambda document: broken_at(document) if document.seller_country == "NL" else ())
+    return needs(*needed_by(broken_at))(
+        _if_claimed(lambda document: broken_at(document) if document.seller_country == "NL" else ())
+    )
+
+
+def _are_dutch(numbers: list[Element]) -> bool:
+    """One of the numbers is of a Dutch kind; white space around the kind means nothing."""
+    return any(not DUTCH_SCHEMES.isdisjoint(one.get("schemeID", "").split(" ")) for one in numbers)
 
 
 def _seller_legal_id(document: Document) -> Places:
     for seller in document.all(SELLER):
         numbers = find_all(seller, "cac:PartyLegalEntity/cbc:CompanyID")
-        if DUTCH_SCHEMES.isdisjoint(one.get("schemeID", "") for one in numbers) or not any(map(text_of, numbers)):
+        if not _are_dutch(numbers) or not any(map(text_of, numbers)):
             yield seller, "cac:PartyLegalEntity/cbc:CompanyID"
 
 
 def _buyer_legal_id(document: Document) -> Places:
     """It hangs on the buyer's PartyLegalEntity: without that element nothing is asked."""
-    countries = document.texts(f"{BUYER}/cac:PostalAddress/{_COUNTRY}")
+    countries = [one.text for one in document.all(f"{BUYER}/cac:PostalAddress/{_COUNTRY}")]
     numbers = document.all(f"{BUYER}/cac:PartyLegalEntity/cbc:CompanyID")
-    is_known = "NL" not in countries or not DUTCH_SCHEMES.isdisjoint(one.get("schemeID", "") for one in numbers)
+    is_known = "NL" not in countries or _are_dutch(numbers)
     for entity in document.all(f"{BUYER}/cac:PartyLegalEntity"):
         own = entity.findall("cbc:CompanyID")
         if not is_known or (own and not any(map(text_of, own))):
@@ -184,6 +199,11 @@ _ADVISED_AGAINST: tuple[tuple[str, Broken, str, str], ...] = (
      "a code of why there is no VAT", "een code van de reden zonder btw"),
 )  # fmt: skip
 
+_NO_CLAIM = table(
+    ("BII2-T10-R001", root_has("cbc:CustomizationID"), "Missing: which kind of invoice this is (CustomizationID)",
+     "Ontbreekt: welk soort e-factuur dit is (CustomizationID)"),
+)  # fmt: skip
+
 _CLAIM = table(
     ("SI-V20-INV-R000", _not_nlcius, "The CustomizationID is not that of NLCIUS",
      "De CustomizationID is niet die van NLCIUS"),
@@ -216,7 +236,7 @@ _RULES = table(
         ("12", _means_not_dutch, "The code of how to pay is not 30, 48, 49, 57, 58 or 59",
          "De code van de betaalwijze is niet 30, 48, 49, 57, 58 of 59"),
     )),
-    ("BR-NL-13", order_line_without_order, "A line names an order line, and the invoice no order",
+    ("BR-NL-13", _if_claimed(order_line_without_order), "A line names an order line, and the invoice no order",
      "Een regel noemt een orderregel, en de factuur geen order"),
 )  # fmt: skip
 
@@ -226,7 +246,8 @@ _ADVICE = table(
     severity=Severity.WARNING,
 )  # fmt: skip
 
-NLCIUS: Family = (*_CLAIM, *_RULES, *_ADVICE)
+_SHARED: Family = (*_CLAIM, *_RULES, *_ADVICE)
+NLCIUS: Family = (*_NO_CLAIM, *_SHARED)
 
 
 # The G-account extension: part of the amount goes to a blocked account
@@ -265,7 +286,7 @@ def _on_invoices(broken_at: Broken) -> Broken:
     return lambda document: () if document.is_credit_note else broken_at(document)
 
 
-G_ACCOUNT: Family = table(
+G_ACCOUNT: Family = (*_SHARED, *table(
     ("0", _extension_unnamed, "The CustomizationID does not name the G-account",
      "De CustomizationID noemt de G-rekening niet"),
     *((number, _on_invoices(broken_at), english, dutch) for number, broken_at, english, dutch in (
@@ -285,4 +306,4 @@ G_ACCOUNT: Family = table(
          "Er staat niet precies één betaalwijze naar de G-rekening (GACCOUNT)"),
     )),
     prefix="BR-GA-",
-)  # fmt: skip
+))  # fmt: skip
