@@ -183,7 +183,7 @@ def check_vat(text: str) -> bool:
     return _has_right_digits(country, value)
 
 
-@lru_cache(maxsize=64)  # all invoices of a sender have its own
+@lru_cache(maxsize=1024)  # all invoices of a sender have its own, and buyers come back
 def _has_right_digits(country: str, value: str) -> bool:
     if country == "nl":
         return bool(re.fullmatch(r"NL[0-9]{9}B[0-9]{2}", value)) and btw.is_valid(value)
@@ -215,6 +215,8 @@ def normalise(scheme: str, value: str) -> tuple[str, str] | None:
     """
     scheme, value = _split_participant(scheme, _plain(value))
     if scheme == "kvk":
+        if _is_digits(value, 8):
+            return ("kvk", value) if value != "00000000" else None
         digits = compact(value)
         if _is_digits(digits, 20) and len(set(digits)) > 1:
             return "oin", digits

@@ -6,8 +6,9 @@ ours: `cbc:ID` for leaves, `cac:Party` for aggregates, whatever was written; a p
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
 from xml.etree.ElementTree import Element
 
 CAC = "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2"
@@ -28,6 +29,22 @@ def short_name(tag: str) -> str:
     """Give `cbc:ID` for an element's tag; the bare name without a namespace, the tag itself for foreign elements."""
     namespace, _, local = tag[1:].partition("}") if tag.startswith("{") else ("", "", tag)
     return _PREFIXES.get(namespace, f"{{{namespace}}}" if namespace else "") + local
+
+
+_Made = TypeVar("_Made")
+
+
+class gathered(Generic[_Made]):  # it is used as `property` is
+    """A property that is made when first asked: `functools.cached_property` without the lock of Python 3.11."""
+
+    def __init__(self, make: Callable[[Any], _Made]) -> None:
+        self._make = make
+        self._name = make.__name__
+        self.__doc__ = make.__doc__
+
+    def __get__(self, instance: object, owner: type | None = None) -> _Made:
+        made = instance.__dict__[self._name] = self._make(instance)
+        return made
 
 
 @lru_cache(maxsize=1024)
@@ -123,8 +140,11 @@ class Tree:
                 self.parents.append(element)
         self.elements: dict[str, list[Element]] = {}
         """By name, in document order."""
+        self.longest_tag = max(map(len, by_tag))
+        """Characters of the longest name with its namespace."""
+        name_of = _cached_name if self.longest_tag < _LONG else short_name
         for tag, elements in by_tag.items():
-            name = _cached_name(tag) if len(tag) < _LONG else short_name(tag)
+            name = name_of(tag)
             self.elements[name] = elements
             for element in elements:
                 element.tag = name
@@ -144,8 +164,10 @@ class Tree:
         """Give what is on the path below the root; not to be changed."""
         found = self._found.get(path)
         if found is None:
+            if "/" not in path:
+                return []
             parent, name = _split_last(path)
-            if not parent or name not in self.elements:
+            if name not in self.elements:
                 found = []
             else:
                 parents = self.all(parent)
@@ -166,11 +188,11 @@ class Tree:
         found = self.all(path)
         return line_of(found[0]) if found else ""
 
-    @cached_property
+    @gathered
     def _parents(self) -> dict[Element, Element]:
         return {child: parent for parent in self.parents for child in parent}
 
-    @cached_property
+    @gathered
     def _positions(self) -> dict[tuple[Element, str], dict[Element, int]]:
         return {}
 

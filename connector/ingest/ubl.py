@@ -111,11 +111,17 @@ _UBL_MARK = re.compile(
     rb"urn:oasis:names:specification:ubl:schema:xsd:(?:Invoice|CreditNote)-2"
     rb"|<(?:[^\s<>/:!?]{1,100}:)?(?:Invoice|CreditNote)(?:[\s/>]|\Z)"
 )
-_WHITE_SPACE = dict.fromkeys(map(ord, " \t\r\n"))
+_WHITE_SPACE = WHITE_SPACE.encode()
 _START = re.compile(rb"(?:\xef\xbb\xbf)?\s*+<")
 _DOCTYPE = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s++|<\?.*?\?>|<!--.*?-->)*+<!DOCTYPE", re.DOTALL)
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 _DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:Z|[+-][0-9]{2}:[0-9]{2}|T[0-9:.]{4,20}Z?)?")
+_PLACES = (
+    ("endpoint", "cbc:EndpointID"),
+    ("legal", "cac:PartyLegalEntity/cbc:CompanyID"),
+    ("party", "cac:PartyIdentification/cbc:ID"),
+)
+"""Where a party's numbers stand, in the order in which routing believes them (identifier guideline v1.2)."""
 _ITEM_CODES = tuple(f"cac:{kind}ItemIdentification" for kind in ("Sellers", "Standard", "Buyers"))
 _EN = "urn:cen.eu:en16931:2017"
 _PEPPOL = _EN + "#compliant#urn:fdc:peppol.eu:2017:poacc:"
@@ -171,7 +177,7 @@ def parse_tree(xml: bytes) -> Tree:
     if root.tag not in (INVOICE, CREDIT_NOTE):
         raise NotAnInvoice(_say_what_it_is(root.tag))
     tree = Tree(root)
-    if max(map(len, tree.elements)) > 2 * LONGEST_NAME:
+    if tree.longest_tag > 2 * LONGEST_NAME:
         raise InvoiceUnreadable("holds a name that is too long", code="TOO-LARGE")
     if len(tree.parents) > DEEPEST and _is_too_deep(root):
         raise InvoiceUnreadable(f"elements are nested more than {DEEPEST} deep", code="TOO-DEEP")
@@ -264,7 +270,8 @@ def parse_decimal(text: str) -> Decimal | None:
 
 @lru_cache(maxsize=1024)  # an amount stands in an invoice several times, and the rules ask again
 def _decimal(text: str) -> Decimal | None:
-    return Decimal(text) if _DECIMAL.fullmatch(text) else None
+    is_plain = text.isascii() and text.replace(".", "", 1).isdigit()
+    return Decimal(text) if is_plain or _DECIMAL.fullmatch(text) else None
 
 
 def parse_date(text: str) -> date | None:
@@ -639,11 +646,11 @@ def _read_party(party: Element | None, who: tuple[str, str], doubts: _Doubts) ->
     if party is None:
         return Party(name="")
     address = _read_address(party.find("cac:PostalAddress"))
-    written = _read_identifiers(party)
+    written = list(islice(_identifiers(party), MOST_IDENTIFIERS))
     for one in written:
         if doubt := _doubt_identifier(one, who, address.country):
             doubts.add(_doubt(doubt[0], doubts.path_of(one.element), doubt[1], doubt[2]))
-    known = [one for one in written if one.known]
+    known = {(one.known.scheme, one.place): one.known for one in reversed(written) if one.known}  # the first of each
     trade_name = _first_line(find_all(party, "cac:PartyName/cbc:Name"))
     legal_name = _first_line(find_all(party, "cac:PartyLegalEntity/cbc:RegistrationName"))
     contact = party.find("cac:Contact")
@@ -655,8 +662,8 @@ def _read_party(party: Element | None, who: tuple[str, str], doubts: _Doubts) ->
         oin=oin,
         vat=_pick(known, "vat"),
         gln=_pick(known, "gln"),
-        endpoint=next((one.known for one in known if one.place == "endpoint"), None),
-        identifiers=tuple(dict.fromkeys(one.known for one in known if one.known)),
+        endpoint=next((one.known for one in written if one.known and one.place == "endpoint"), None),
+        identifiers=tuple(dict.fromkeys([one.known for one in written if one.known])),
         address=address,
         contact_name=line_of(contact, "cbc:Name"),
         email=line_of(contact, "cbc:ElectronicMail"),
@@ -664,50 +671,32 @@ def _read_party(party: Element | None, who: tuple[str, str], doubts: _Doubts) ->
     )
 
 
-def _read_identifiers(party: Element) -> list[_Written]:
-    """Give all numbers in the order in which routing believes them (identifier guideline v1.2)."""
-    return list(islice(_each_identifier(party), MOST_IDENTIFIERS))
-
-
-def _each_identifier(party: Element) -> Iterator[_Written]:
-    places = (
-        ("endpoint", party.findall("cbc:EndpointID")),
-        ("legal", find_all(party, "cac:PartyLegalEntity/cbc:CompanyID")),
-        ("party", find_all(party, "cac:PartyIdentification/cbc:ID")),
-    )
-    for place, elements in places:
-        for element in elements:
+def _identifiers(party: Element) -> Iterator[_Written]:
+    for place, path in _PLACES:
+        for element in find_all(party, path):
             scheme = _attribute(element, "schemeID")
-            if line_of(element) and scheme.upper() != "SEPA":  # a creditor's id for direct debit tells of no party
-                yield _identify(element, place, scheme)
+            value = line_of(element)
+            if value and scheme.upper() != "SEPA":  # a creditor's id for direct debit says nothing of a party
+                yield _identify(element, place, scheme, value)
     for tax in party.findall("cac:PartyTaxScheme"):
         company = tax.find("cbc:CompanyID")
-        if company is not None and line_of(company) and line_of(tax, "cac:TaxScheme/cbc:ID").upper() in ("VAT", ""):
-            yield _identify(company, "tax", "VAT")
+        value = line_of(company)
+        if company is not None and value and line_of(tax, "cac:TaxScheme/cbc:ID").upper() in ("VAT", ""):
+            yield _identify(company, "tax", "VAT", value)
 
 
-def _identify(element: Element, place: str, scheme: str) -> _Written:
-    value = line_of(element)
+def _identify(element: Element, place: str, scheme: str, value: str) -> _Written:
     is_too_long = len(value) > LONGEST_IDENTIFIER or len(scheme) > LONGEST_IDENTIFIER
     same = None if is_too_long else normalise(scheme, value)
     known = Identifier(scheme=same[0], value=same[1]) if same else None
-    return _Written(
-        element=element,
-        place=place,
-        scheme=normalise_scheme(scheme),
-        value=value,
-        known=known,
-        is_too_long=is_too_long,
-    )
+    return _Written(element, place, normalise_scheme(scheme), value, known, is_too_long)
 
 
-def _pick(known: list[_Written], scheme: str) -> str | None:
+def _pick(known: dict[tuple[str, str], Identifier], scheme: str) -> str | None:
     """Take the first number of a scheme: the legal id before the endpoint before the others; VAT from the tax part."""
-    order = ("tax", "legal", "endpoint", "party") if scheme == "vat" else ("legal", "endpoint", "party")
-    for place in order:
-        for one in known:
-            if one.place == place and one.known is not None and one.known.scheme == scheme:
-                return one.known.value
+    for place in ("tax", "legal", "endpoint", "party"):
+        if (found := known.get((scheme, place))) is not None:
+            return found.value
     return None
 
 
@@ -790,7 +779,7 @@ def _embedded_files(tree: Tree) -> Iterator[tuple[Element, Element]]:
 def _decode(text: str) -> bytes:
     """Decode base64 with any white space in it; empty when it is none."""
     try:
-        return base64.b64decode(text.translate(_WHITE_SPACE), validate=True)
+        return base64.b64decode(text.encode("ascii").translate(None, _WHITE_SPACE), validate=True)
     except ValueError:
         return b""
 

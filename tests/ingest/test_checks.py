@@ -1,8 +1,9 @@
 """checks: each rule fires on an invoice that breaks just that, and on no other."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -10,9 +11,12 @@ from hypothesis import strategies as st
 
 from connector.errors import WrongUsage
 from connector.ingest.checks import PROFILES, check_invoice, document
-from connector.ingest.checks.document import round_2
+from connector.ingest.checks.document import Document, round_2
 from connector.ingest.findings import MOST_IN_ALL, MOST_PER_RULE, Findings
+from connector.ingest.tree import Tree
 from connector.invoice import Finding, Severity
+
+from .conftest import SAMPLES
 
 Sample = Callable[[str], bytes]
 
@@ -502,6 +506,36 @@ def test_fatal_finding_is_listed_behind_any_number_of_warnings() -> None:
 
 def made(rule: str, severity: Severity) -> Finding:
     return Finding(rule=rule, severity=severity, path="", message_en="x", message_nl="y")
+
+
+def without_each_element(xml: bytes) -> Iterator[Document]:
+    """The invoice as often as it has elements, each time without another one."""
+    for number in range(1, len(list(ElementTree.fromstring(xml).iter()))):
+        root = ElementTree.fromstring(xml)
+        child = list(root.iter())[number]
+        next(parent for parent in root.iter() if child in parent).remove(child)
+        yield Document(Tree(root))
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(SAMPLES.glob("*.xml"))])
+def test_a_rule_is_broken_only_where_what_it_needs_is(sample: Sample, name: str) -> None:
+    """No rule of any format would find anything in an invoice for which it need not be asked."""
+    rules = {rule for families in PROFILES.values() for family in families for rule in family}
+    missed = set()
+    for checked in without_each_element(sample(name)):
+        unasked = (rule for rule in rules if not rule.needs <= checked.names)
+        missed |= {rule.id for rule in unasked if list(rule.broken_at(checked))}
+
+    assert missed == set()
+
+
+def test_place_inside_a_foreign_element_has_a_path() -> None:
+    """An element of another namespace may have any name, points included."""
+    amount = b'<x:a.b xmlns:x="u"><cbc:Amount currencyID="XYZ">1</cbc:Amount></x:a.b>'
+
+    findings = check_invoice(OPENING + amount + b"</Invoice>", rules="en16931")[1]
+
+    assert [one.path for one in findings if one.rule == "BR-CL-03"] == ["/Invoice/{u}a.b/cbc:Amount/@currencyID"]
 
 
 def test_rows_of_the_breakdown_are_not_compared_with_every_line(monkeypatch: pytest.MonkeyPatch) -> None:

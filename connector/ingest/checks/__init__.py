@@ -7,8 +7,11 @@ document to the places where it is broken, and a sentence in both languages. A f
 Source: the published rule sets named in e-invoicing.md section 14, restated; docs/conformance.md says how well.
 """
 
+from collections import defaultdict
 from dataclasses import replace
 from decimal import localcontext
+from functools import cache
+from operator import itemgetter
 
 from connector.errors import WrongUsage
 from connector.ingest.checks.codes import listed
@@ -16,7 +19,7 @@ from connector.ingest.checks.document import Document
 from connector.ingest.checks.en16931 import EN16931
 from connector.ingest.checks.nlcius import G_ACCOUNT, NLCIUS
 from connector.ingest.checks.peppol import PEPPOL, PEPPOL_SELF_BILLING
-from connector.ingest.checks.rule import Family, Rule
+from connector.ingest.checks.rule import Broken, Family, Rule
 from connector.ingest.checks.si_ubl import SI_UBL_1_1, SI_UBL_1_2
 from connector.ingest.checks.si_ubl_1_0 import SI_UBL_1_0
 from connector.ingest.checks.syntax import SYNTAX
@@ -85,18 +88,30 @@ def check_tree(tree: Tree, reading: Reading, *, rules: str | None = None) -> tup
     for rule, places in find_broken(document, applied):
         for place in places[:MOST_PER_RULE]:
             findings.add(rule.found_at(document.path_of(place)))
-        findings.count(rule.id, rule.severity, len(places[MOST_PER_RULE:]))
+        if len(places) > MOST_PER_RULE:
+            findings.count(rule.id, rule.severity, len(places) - MOST_PER_RULE)
     return findings.listed()
 
 
 def find_broken(document: Document, applied: str) -> list[tuple[Rule, list[Place]]]:
     """Give the rules of a format that a document breaks, each with its places, in the order of the tables."""
     names = document.names
+    found = []
     with localcontext() as context:
         context.prec = PRECISION
-        return [
-            (rule, places)
-            for family in PROFILES[applied]
-            for rule in family
-            if rule.needs <= names and (places := list(rule.broken_at(document)))
-        ]
+        for needs, rules in _by_needs(applied):
+            if needs <= names:
+                for serial, broken_at, rule in rules:
+                    if places := list(broken_at(document)):
+                        found.append((serial, rule, places))
+    found.sort(key=itemgetter(0))
+    return [(rule, places) for _, rule, places in found]
+
+
+@cache
+def _by_needs(applied: str) -> list[tuple[frozenset[str], list[tuple[int, Broken, Rule]]]]:
+    """The rules of a format, those that need the same elements together; each with its serial number in the tables."""
+    rules: dict[frozenset[str], list[tuple[int, Broken, Rule]]] = defaultdict(list)
+    for serial, rule in enumerate(rule for family in PROFILES[applied] for rule in family):
+        rules[rule.needs].append((serial, rule.broken_at, rule))
+    return list(rules.items())

@@ -7,12 +7,11 @@ already.
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from decimal import Decimal
-from functools import cached_property
+from decimal import ROUND_HALF_DOWN, ROUND_HALF_UP, Decimal
 from typing import TypeVar
 from xml.etree.ElementTree import Element
 
-from connector.ingest.tree import Place, Tree, find, find_all, strip, text_of, texts_of
+from connector.ingest.tree import Place, Tree, find, find_all, gathered, strip, text_of, texts_of
 from connector.ingest.ubl import ZERO, parse_decimal
 
 CENT = Decimal("0.01")
@@ -23,6 +22,9 @@ SELLER = "cac:AccountingSupplierParty/cac:Party"
 BUYER = "cac:AccountingCustomerParty/cac:Party"
 TOTALS = "cac:LegalMonetaryTotal"
 
+DECIMALS = "amount with more than two decimals"
+"""One of `Document.names` where there is one."""
+
 Places = Iterable[Place]
 """Where a rule is broken."""
 
@@ -32,8 +34,9 @@ _T = TypeVar("_T")
 
 def number_of(element: Element | None, path: str = "") -> Decimal | None:
     """Give the number of the first element on the path; None when it is absent or no number."""
-    found = find(element, path) if path and element is not None else element
-    return parse_decimal(found.text) if found is not None and found.text else None
+    if path and element is not None:
+        element = element.find(path) if "/" not in path else find(element, path)
+    return parse_decimal(element.text) if element is not None and element.text else None
 
 
 def total(amounts: Iterable[Decimal | None]) -> Decimal:
@@ -47,7 +50,7 @@ def round_2(amount: Decimal) -> Decimal:
     >>> round_2(Decimal("-2.005")), round_2(Decimal("2.005"))
     (Decimal('-2.00'), Decimal('2.01'))
     """
-    return math.floor(100 * amount + HALF) * CENT
+    return amount.quantize(CENT, ROUND_HALF_UP if amount >= 0 else ROUND_HALF_DOWN)
 
 
 def round_0(amount: Decimal) -> int:
@@ -63,6 +66,11 @@ def is_charge(allowance: Element) -> bool:
 def is_allowance(allowance: Element) -> bool:
     """Tell that it takes off; without an indicator it does neither."""
     return text_of(allowance, "cbc:ChargeIndicator") in ("false", "0")
+
+
+def has_more_decimals(amount: Element) -> bool:
+    """Tell whether more than two characters stand after the point, whatever they are: `100.000` has."""
+    return len((amount.text or "").partition(".")[2]) > 2
 
 
 def is_vat(element: Element) -> bool:
@@ -121,29 +129,31 @@ class Document:
         self._parents = tree.parents
         self._made: dict[object, object] = {}
         self._under: dict[tuple[str, str], list[Element]] = {}
+        self._attributed: dict[str, dict[str, list[Element]]] = {}
         self._totals: dict[str, Decimal | None] = {}
         self._categories: dict[Element, list[Category]] = {}
         self._is_vat: dict[Element, bool] = {}
         self.is_credit_note = self.root.tag == "CreditNote"
 
-    def attributed(self, name: str) -> list[Element]:
-        """Give the elements with an attribute of this name, in document order."""
-        return self._attributed.get(name, _NONE)
+    def attributed(self, name: str) -> dict[str, list[Element]]:
+        """Give the elements with an attribute of this name, by its value, in document order."""
+        if name not in self._attributed:
+            found: dict[str, list[Element]] = defaultdict(list)
+            for element in self.root.iter():
+                value = element.get(name)
+                if value is not None:
+                    found[value].append(element)
+            self._attributed[name] = found
+        return self._attributed[name]
 
-    @cached_property
-    def _attributed(self) -> dict[str, list[Element]]:
-        found: dict[str, list[Element]] = defaultdict(list)
-        for element in self.root.iter():
-            for name in element.keys():  # noqa: SIM118  # no mapping
-                found[name].append(element)
-        return found
-
-    @cached_property
+    @gathered
     def names(self) -> set[str]:
-        """The names of the elements that there are, and `VAT S` and so on for the categories."""
+        """The names of the elements that there are, `VAT S` and so on for the categories, and `DECIMALS`."""
         names = set(self._named)
         for category in self.named_any("cac:TaxCategory", "cac:ClassifiedTaxCategory"):
             names.update(f"VAT {strip(number.text)}" for number in category.findall("cbc:ID"))
+        if self.long_amounts:
+            names.add(DECIMALS)
         return names
 
     def named(self, name: str) -> list[Element]:
@@ -154,10 +164,15 @@ class Document:
         """Give the elements of these names, wherever they are, name by name."""
         return [element for name in names for element in self._named.get(name, _NONE)]
 
-    @cached_property
+    @gathered
     def repeating(self) -> list[Element]:
-        """Give the elements with several children of one name."""
+        """The elements with several children of one name."""
         return [one for one in self._parents if len(one) > 1 and len({child.tag for child in one[:]}) != len(one)]
+
+    @gathered
+    def repeating_names(self) -> set[str]:
+        """Their own names."""
+        return {one.tag for one in self.repeating}
 
     def under(self, parent: str, path: str) -> list[Element]:
         """Give what is on the path below any element of the name `parent`; not to be changed."""
@@ -179,38 +194,44 @@ class Document:
         """Give the texts of all elements on the path below the root, empty ones too."""
         return [strip(one.text) for one in self.all(path)]
 
-    @cached_property
-    def amounts(self) -> list[str]:
-        """The names of the amounts that there are."""
-        return [name for name in self._named if name.endswith("Amount")]
+    @gathered
+    def long_amounts(self) -> list[Element]:
+        """The amounts with more than two characters after the point, but for prices."""
+        return [
+            amount
+            for name, amounts in self._named.items()
+            if name.endswith("Amount") and not name.endswith("PriceAmount")
+            for amount in amounts
+            if has_more_decimals(amount)
+        ]
 
-    @cached_property
+    @gathered
     def binary_objects(self) -> list[Element]:
         """The files inside, whatever they are called."""
         return [one for name in self._named if name.endswith("BinaryObject") for one in self._named[name]]
 
-    @cached_property
+    @gathered
     def currency(self) -> str:
         """The invoice's currency as it is written."""
         currency = find(self.root, "cbc:DocumentCurrencyCode")
         return (currency.text or "") if currency is not None else ""
 
-    @cached_property
+    @gathered
     def type_code(self) -> Element | None:
         """What kind of invoice it says to be."""
         return find(self.root, "cbc:CreditNoteTypeCode" if self.is_credit_note else "cbc:InvoiceTypeCode")
 
-    @cached_property
+    @gathered
     def seller_country(self) -> str:
         """Upper-cased."""
         return self.text(f"{SELLER}/cac:PostalAddress/cac:Country/cbc:IdentificationCode").upper()
 
-    @cached_property
+    @gathered
     def buyer_country(self) -> str:
         """Upper-cased."""
         return self.text(f"{BUYER}/cac:PostalAddress/cac:Country/cbc:IdentificationCode").upper()
 
-    @cached_property
+    @gathered
     def totals(self) -> Element | None:
         """The document's totals."""
         return find(self.root, TOTALS)
@@ -238,52 +259,52 @@ class Document:
         """Give the place of one of the totals, also when it is not there."""
         return self.root, f"{TOTALS}/{name}"
 
-    @cached_property
+    @gathered
     def lines(self) -> list[Line]:
         """Lines of invoices and credit notes, whichever the root is."""
         return [Line(element) for element in self.named_any(*LINE)]
 
-    @cached_property
+    @gathered
     def line_total(self) -> Decimal:
         """The sum of the lines' amounts."""
         return total(line.amount for line in self.lines)
 
-    @cached_property
+    @gathered
     def allowances(self) -> list[Element]:
         """The document's own, not those of lines."""
         return [one for one in self.all("cac:AllowanceCharge") if is_allowance(one)]
 
-    @cached_property
+    @gathered
     def charges(self) -> list[Element]:
         """The document's own, not those of lines."""
         return [one for one in self.all("cac:AllowanceCharge") if is_charge(one)]
 
-    @cached_property
+    @gathered
     def line_allowances(self) -> list[Element]:
         """Those of lines."""
         return [one for one in self._line_allowances_and_charges if is_allowance(one)]
 
-    @cached_property
+    @gathered
     def line_charges(self) -> list[Element]:
         """Those of lines."""
         return [one for one in self._line_allowances_and_charges if is_charge(one)]
 
-    @cached_property
+    @gathered
     def _line_allowances_and_charges(self) -> list[Element]:
         lines = (line for line in self.lines if "cac:AllowanceCharge" in line.parts)
         return [one for line in lines for one in line.element.findall("cac:AllowanceCharge")]
 
-    @cached_property
+    @gathered
     def subtotals(self) -> list[Element]:
         """The rows of VAT breakdowns."""
         return self.under("cac:TaxTotal", "cac:TaxSubtotal")
 
-    @cached_property
+    @gathered
     def line_periods(self) -> list[Element]:
         """The invoicing periods of lines."""
         return [period for line in self.lines for period in line.element.findall("cac:InvoicePeriod")]
 
-    @cached_property
+    @gathered
     def periods(self) -> list[Element]:
         """The other invoicing periods."""
         of_lines = set(self.line_periods)

@@ -13,12 +13,14 @@ from xml.etree.ElementTree import Element
 from connector.ingest.checks import codes
 from connector.ingest.checks.document import (
     BUYER,
+    DECIMALS,
     SELLER,
     TOTALS,
     Category,
     Document,
     Line,
     Places,
+    has_more_decimals,
     is_allowance,
     is_charge,
     number_of,
@@ -370,19 +372,20 @@ def _subtotal_tax(document: Document) -> Places:
 
 
 def _two_decimals(group: _Group, name: str) -> Broken:
-    """At most two characters after the point, whatever they are: `100.000` fails."""
+    """At most two characters after the point."""
 
-    @needs(group.name, name)
+    @needs(group.name, name, DECIMALS)
     def broken_at(document: Document) -> Places:
         amounts = (find(one, name) for one in group.of(document))
-        return [one for one in amounts if one is not None and len((one.text or "").partition(".")[2]) > 2]
+        return [one for one in amounts if one is not None and has_more_decimals(one)]
 
     return broken_at
 
 
+@needs(DECIMALS)
 def _line_decimals(document: Document) -> Places:
     amounts = (line.parts.get("cbc:LineExtensionAmount") for line in document.lines)
-    return [one for one in amounts if one is not None and len((one.text or "").partition(".")[2]) > 2]
+    return [one for one in amounts if one is not None and has_more_decimals(one)]
 
 
 # Codes
@@ -397,9 +400,19 @@ AMOUNTS = (
 
 def currencies_in(known: frozenset[str]) -> Broken:
     """The currency of every amount is known."""
-    return lambda document: [
-        (one, "@currencyID") for one in document.once(amounts) if strip(one.get("currencyID")) not in known
-    ]
+
+    def broken_at(document: Document) -> Places:
+        wrong = {code for code in document.once(currencies) if strip(code) not in known}
+        return (
+            [(one, "@currencyID") for one in document.once(amounts) if one.get("currencyID") in wrong] if wrong else ()
+        )
+
+    return broken_at
+
+
+def currencies(document: Document) -> set[str | None]:
+    """The currencies of all amounts, as they are written."""
+    return {one.get("currencyID") for one in document.once(amounts)}
 
 
 def amounts(document: Document) -> list[Element]:

@@ -31,16 +31,21 @@ def _not_nlcius(document: Document) -> Places:
 
 def _if_claimed(broken_at: Broken) -> Broken:
     """The rule holds for files that claim NLCIUS or its extension."""
-    return lambda document: (
-        broken_at(document) if any(part in document.text("cbc:CustomizationID") for part in _CLAIMS) else ()
-    )
+    return lambda document: broken_at(document) if document.once(_claims) else ()
+
+
+def _claims(document: Document) -> bool:
+    claim = document.text("cbc:CustomizationID")
+    return any(part in claim for part in _CLAIMS)
 
 
 def _if_dutch(broken_at: Broken) -> Broken:
     """The rule holds for sellers in the Netherlands."""
-    return needs(*needed_by(broken_at))(
-        _if_claimed(lambda document: broken_at(document) if document.seller_country == "NL" else ())
-    )
+    return needs(*needed_by(broken_at))(lambda document: broken_at(document) if document.once(_is_dutch) else ())
+
+
+def _is_dutch(document: Document) -> bool:
+    return document.seller_country == "NL" and document.once(_claims)
 
 
 def _are_dutch(numbers: list[Element]) -> bool:

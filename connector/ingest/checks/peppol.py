@@ -25,11 +25,11 @@ from connector.ingest.checks.document import (
     round_2,
     total,
 )
-from connector.ingest.checks.en16931 import amounts, currencies_in
+from connector.ingest.checks.en16931 import amounts, currencies, currencies_in
 from connector.ingest.checks.nlcius import ADDRESS_PARTS, DUTCH_MEANS, DUTCH_SCHEMES, order_line_without_order
 from connector.ingest.checks.rule import Broken, Family, child_code_in, needs, root_has, root_once, scheme_in, table
 from connector.ingest.checks.syntax import REPEATED, repeated
-from connector.ingest.tree import find, find_all, strip, text_of
+from connector.ingest.tree import WHITE_SPACE, find, find_all, strip, text_of
 from connector.ingest.ubl import ZERO, parse_date
 from connector.invoice import Severity
 
@@ -60,7 +60,7 @@ def _is_near(stated: Decimal, computed: Decimal) -> bool:
 
 
 def _empty(document: Document) -> Places:
-    return [one for one in document.root.iter() if not len(one) and not strip(one.text)]
+    return [one for one in document.root.iter() if not (one.text and one.text.strip(WHITE_SPACE)) and not len(one)]
 
 
 def _process_unknown(processes: Collection[str]) -> Broken:
@@ -207,6 +207,8 @@ def _mandate_missing(document: Document) -> Places:
 
 
 def _other_currency(document: Document) -> Places:
+    if document.once(currencies) <= {document.currency}:
+        return
     totals = document.under("cac:TaxTotal", "cbc:TaxAmount")
     in_return = set(totals).difference(
         amount for one in document.named("cac:TaxTotal") if one.findall("cac:TaxSubtotal")

@@ -14,7 +14,18 @@ from decimal import Decimal
 from xml.etree.ElementTree import Element
 
 from connector.ingest.checks import codes
-from connector.ingest.checks.document import BUYER, SELLER, TOTALS, Document, Places, number_of, round_2, total
+from connector.ingest.checks.document import (
+    BUYER,
+    DECIMALS,
+    SELLER,
+    TOTALS,
+    Document,
+    Places,
+    has_more_decimals,
+    number_of,
+    round_2,
+    total,
+)
 from connector.ingest.checks.rule import Broken, Family, Row, each_has, each_once, needed_by, needs, root_has, table
 from connector.ingest.checks.syntax import REPEATED, repeated
 from connector.ingest.tree import find_all, has_any, strip, text_of
@@ -438,14 +449,12 @@ def _row_currencies_missing(rows: Callable[[Document], list[Element]], is_asked:
 
 def _decimals(path: str) -> Broken:
     """At most two characters after the point, of the first amount on the path in each of its parents."""
-    return needs(path)(
-        lambda document: [one for one in document.all(path) if len((one.text or "").partition(".")[2]) > 2]
-    )
+    return needs(path, DECIMALS)(lambda document: list(filter(has_more_decimals, document.all(path))))
 
 
 def _total_decimals(document: Document) -> Places:
     amounts = (amount for totals in document.named(TOTALS) for amount in totals)
-    return [one for one in amounts if len((one.text or "").partition(".")[2]) > 2]
+    return list(filter(has_more_decimals, amounts))
 
 
 # SI's own
@@ -547,14 +556,11 @@ _IN_CURRENCY = (
 def _other_currency_1_1(document: Document) -> Places:
     """Every amount is in the invoice's currency, but the tax in another one."""
     in_return = document.has("cbc:TaxCurrencyCode")
-    for one in document.attributed("currencyID"):
-        is_other = one.get("currencyID") != document.currency
-        if (
-            is_other
-            and one.tag.startswith("cbc:")
-            and not (in_return and one.tag == "cbc:TransactionCurrencyTaxAmount")
-        ):
-            yield one, "@currencyID"
+    for code, written in document.attributed("currencyID").items():
+        if code != document.currency:
+            for one in written:
+                if one.tag.startswith("cbc:") and not (in_return and one.tag == "cbc:TransactionCurrencyTaxAmount"):
+                    yield one, "@currencyID"
 
 
 def _other_currency_1_2(document: Document) -> Places:
@@ -604,9 +610,9 @@ def schemes_of(known: Collection[str], attribute: str, name: str, path: str = ""
 
 def _any_attribute(attribute: str, is_right: Callable[[str], bool]) -> Broken:
     def broken_at(document: Document) -> Places:
-        for one in document.attributed(attribute):
-            if one.tag.startswith("cbc:") and not is_right(one.get(attribute, "")):
-                yield one, f"@{attribute}"
+        for value, written in document.attributed(attribute).items():
+            if not is_right(value):
+                yield from ((one, f"@{attribute}") for one in written if one.tag.startswith("cbc:"))
 
     return broken_at
 
@@ -992,8 +998,13 @@ _OWN_ONCE = (
 
 def own_twice(*paths: tuple[str, str]) -> Broken:
     """Below each element on the first path of a pair, there is more than one on the second."""
+    pairs = [(parent, path, {*parent.split("/")[-1:], *path.split("/")[:-1]}) for parent, path in paths]
     return lambda document: [
-        extra for parent, path in paths for one in document.all(parent) for extra in find_all(one, path)[1:]
+        extra
+        for parent, path, between in pairs
+        if not between.isdisjoint(document.repeating_names)
+        for one in document.all(parent)
+        for extra in find_all(one, path)[1:]
     ]
 
 

@@ -94,9 +94,9 @@ def _reverse_charge_taxed(document: Document) -> Places:
 
 def _other_currency(document: Document) -> Places:
     currencies = [one.text or "" for one in document.named("cbc:DocumentCurrencyCode")]
-    for one in document.attributed("currencyID"):
-        if any(one.get("currencyID") != currency for currency in currencies):
-            yield one, "@currencyID"
+    for code, written in document.attributed("currencyID").items():
+        if any(code != currency for currency in currencies):
+            yield from ((one, "@currencyID") for one in written)
 
 
 def _own_without_vat_category(document: Document) -> Places:

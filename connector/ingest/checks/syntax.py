@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from xml.etree.ElementTree import Element
 
 from connector.ingest.checks.codes import listed
-from connector.ingest.checks.document import BUYER, SELLER, Document, Line, Places, is_allowance, is_charge
+from connector.ingest.checks.document import BUYER, DECIMALS, SELLER, Document, Line, Places, is_allowance, is_charge
 from connector.ingest.checks.rule import Broken, Family, each_has, each_once, needs, root_once, table
 from connector.ingest.tree import find_all, texts_of
 
@@ -153,19 +153,12 @@ def _two_descriptions(line: Line) -> bool:
     return "cbc:Description" in line.item and len(find_all(line.element, "cac:Item/cbc:Description")) > 1
 
 
+@needs(DECIMALS)
 def _too_many_decimals(document: Document) -> Places:
     """At most two characters after the point in every amount but prices and what is discounted from them."""
-    long = [
-        amount
-        for name in document.amounts
-        if not name.endswith("PriceAmount")
-        for amount in document.named(name)
-        if len((amount.text or "").partition(".")[2]) > 2
-    ]
-    if long:
-        parts = document.under("cac:Price", "cac:AllowanceCharge")
-        in_prices = {one for part in parts for one in part.iter()}
-        yield from (amount for amount in long if amount not in in_prices)
+    parts = document.under("cac:Price", "cac:AllowanceCharge")
+    in_prices = {one for part in parts for one in part.iter()}
+    return [amount for amount in document.long_amounts if amount not in in_prices]
 
 
 def _binary_objects(attribute: str) -> Broken:
@@ -212,10 +205,11 @@ _SINGLE: dict[str, frozenset[str]] = {
 
 def repeated(single: Mapping[str, frozenset[str]]) -> Broken:
     """An official rule set stops with an error on what stands twice, which counts as invalid."""
+    ordered = {parent: sorted(names) for parent, names in single.items()}
 
     def broken_at(document: Document) -> Places:
         for one in document.repeating:
-            for name in sorted(single.get(one.tag, ())):
+            for name in ordered.get(one.tag, ()):
                 yield from one.findall(name)[1:]
 
     return broken_at

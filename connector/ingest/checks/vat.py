@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
 from xml.etree.ElementTree import Element
 
 from connector.ingest.checks.document import (
@@ -26,7 +25,7 @@ from connector.ingest.checks.document import (
     round_2,
 )
 from connector.ingest.checks.rule import Broken, Family, Row, needs, table
-from connector.ingest.tree import Place
+from connector.ingest.tree import Place, gathered
 from connector.ingest.ubl import ZERO
 
 _Rated = tuple[str, Decimal | None]
@@ -60,7 +59,7 @@ class _Vat:
         self._document = document
         self.lines_present = [name for name in LINE if document.named(name)]
 
-    @cached_property
+    @gathered
     def sums(self) -> dict[str, _Sums]:
         """By the name of the lines: those of an invoice or of a credit note."""
         found = {name: _Sums() for name in LINE}
@@ -74,7 +73,7 @@ class _Vat:
                 found[line.element.tag].add(line.categories, line.amount)
         return found
 
-    @cached_property
+    @gathered
     def rated_lines(self) -> dict[str, set[_Rated]]:
         """The categories and rates of lines, by the name of the lines."""
         found: dict[str, set[_Rated]] = {name: set() for name in LINE}
@@ -82,43 +81,43 @@ class _Vat:
             found[line.element.tag].update((one.code, one.rate) for one in line.categories)
         return found
 
-    @cached_property
+    @gathered
     def lines(self) -> list[Category]:
         """Those of lines."""
         return [one for line in self._document.lines for one in line.categories]
 
-    @cached_property
+    @gathered
     def classified(self) -> list[Category]:
         """Those of items, in lines or elsewhere."""
         found = self._document.named("cac:ClassifiedTaxCategory")
         return self.lines if len(found) == len(self.lines) else [Category(one) for one in found]
 
-    @cached_property
+    @gathered
     def of_either(self) -> list[Category]:
         """Those of allowances and charges, wherever they are."""
         return _categories_of(self._document, self._document.named("cac:AllowanceCharge"))
 
-    @cached_property
+    @gathered
     def of_allowances(self) -> list[Category]:
         """Those of allowances, wherever they are."""
         return _categories_of(self._document, filter(is_allowance, self._document.named("cac:AllowanceCharge")))
 
-    @cached_property
+    @gathered
     def of_charges(self) -> list[Category]:
         """Those of charges, wherever they are."""
         return _categories_of(self._document, filter(is_charge, self._document.named("cac:AllowanceCharge")))
 
-    @cached_property
+    @gathered
     def of_own_allowances(self) -> list[Category]:
         """Those of the document's allowances."""
         return _categories_of(self._document, self._document.allowances)
 
-    @cached_property
+    @gathered
     def of_own_charges(self) -> list[Category]:
         """Those of the document's charges."""
         return _categories_of(self._document, self._document.charges)
 
-    @cached_property
+    @gathered
     def rows(self) -> list["_Row"]:
         """Those of the document's VAT breakdown."""
         return [
@@ -127,32 +126,32 @@ class _Vat:
             for one in self._document.categories(row)
         ]
 
-    @cached_property
+    @gathered
     def other(self) -> list[Category]:
         """Those of all but items."""
         return [Category(one) for one in self._document.named("cac:TaxCategory")]
 
-    @cached_property
+    @gathered
     def seller_registered(self) -> bool:
         """The seller has a number for some tax."""
         return self._document.has(f"{SELLER}/cac:PartyTaxScheme/cbc:CompanyID")
 
-    @cached_property
+    @gathered
     def seller_has_vat(self) -> bool:
         """The seller has a VAT number."""
         return _has_vat_number(self._document, self._document.all(f"{SELLER}/cac:PartyTaxScheme"))
 
-    @cached_property
+    @gathered
     def buyer_has_vat(self) -> bool:
         """The buyer has a VAT number."""
         return _has_vat_number(self._document, self._document.all(f"{BUYER}/cac:PartyTaxScheme"))
 
-    @cached_property
+    @gathered
     def representative_has_vat(self) -> bool:
         """The seller's representative has a VAT number."""
         return _has_vat_number(self._document, self._document.under("cac:TaxRepresentativeParty", "cac:PartyTaxScheme"))
 
-    @cached_property
+    @gathered
     def buyer_has_legal_id(self) -> bool:
         """The buyer has a registration number."""
         return self._document.has(f"{BUYER}/cac:PartyLegalEntity/cbc:CompanyID")
