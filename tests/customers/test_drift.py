@@ -1,4 +1,4 @@
-"""customers/drift.py: of all that was written to a field the last counts, and each change is told with its own maker."""
+"""customers/drift.py: of all that was written to a field the last counts; each change is told with its own maker."""
 
 from datetime import UTC, date, datetime
 from typing import Any

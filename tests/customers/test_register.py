@@ -89,6 +89,16 @@ def test_verdict(found: list[Registration], status: str) -> None:
     assert judged(make_customer("6", kvk=NUMBER), *found)[0] == status
 
 
+def test_shared_number_that_the_register_does_not_know() -> None:
+    """A number on two cards that nobody has in the register is unknown on both: no invoice would arrive."""
+    cards = [make_customer(code, kvk=NUMBER) for code in "67"]
+    evidence: dict[Question, RegisterEvidence] = {ProfileQuestion(number=NUMBER): RegisterEvidence(asked_at=ASKED_AT)}
+
+    made = audit(cards, [], own_kvk=OWN, today=TODAY, register=evidence)
+
+    assert [each.status.value for each in made.findings] == ["unknown_in_register", "unknown_in_register"]
+
+
 def test_verdict_says_its_date() -> None:
     """A finding from the register says on which day the register was asked, and since when a business is gone."""
     closed = registered(is_closed=True, closed_on=date(2024, 2, 29))
@@ -127,6 +137,11 @@ def test_no_answer_says_nothing() -> None:
 def test_proposal(found: list[Registration], proposal: str | None) -> None:
     """Proposed is the one open business with a similar name at the same postcode or street of the same place."""
     assert judged(make_customer("6", kvk="", **HERE), *found)[:2] == ("missing", proposal)
+
+
+def test_register_knows_better_than_a_repair() -> None:
+    """Where a lost zero gives one number and the register another at that address, the register's is proposed."""
+    assert judged(make_customer("6", kvk="5807003", **HERE), registered())[:2] == ("malformed", NUMBER)
 
 
 def test_proposal_stands_beside_what_is_wrong() -> None:

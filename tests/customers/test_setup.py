@@ -669,7 +669,7 @@ def test_change_that_sets_nothing_is_refused(wanted: Wanted, after: dict[str, An
     change = Change(customer=make_customer(), action=Action.SET_INVOICING, before=after, after=after)
     made = replace(plan([make_customer()], [], wanted, today=TODAY), changes=(change,))
 
-    with pytest.raises(WrongUsage, match="set_invoicing: (nothing to set|InvoiceAttachmentType)"):
+    with pytest.raises(WrongUsage, match=r"set_invoicing: (nothing to set|InvoiceAttachmentType)"):
         require_wanted(made, wanted)
 
 
