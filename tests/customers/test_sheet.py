@@ -211,6 +211,31 @@ def test_entities_do_not_multiply() -> None:
         read_sheet(change_member(content, sheet, b"<sheetData>", b"<sheetData>&a9;"))
 
 
+def test_rows_of_a_workbook_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sheet with a row too many is refused as a whole: none of its rows is left out in silence."""
+    headings, row = filled()
+    monkeypatch.setattr("connector.customers.sheet.MOST_ROWS", 4)
+
+    assert len(read_sheet(xlsx(headings, row, row, row))) == 3
+    with pytest.raises(WrongUsage, match="more than 4 rows"):
+        read_sheet(xlsx(headings, row, row, row, row))
+
+
+def test_rows_of_a_csv_may_be_short() -> None:
+    """A program that leaves empty cells away at the end of a row has left the number empty."""
+    text = "division,customer_code,new_kvk\n123456,6\n123456,7,20147376\n"
+
+    assert [(row.code, row.new_kvk.text) for row in read_sheet(text.encode())] == [("6", ""), ("7", "20147376")]
+
+
+@pytest.mark.parametrize("value", ["20147376", "=A1"])
+def test_number_without_a_customer_is_not_passed_over(value: str) -> None:
+    """A row in which only a number stands is read: whoever filled it in hears that it belongs to nobody."""
+    rows = xlsx(["division", "customer_code", "new_kvk"], ["", "", value], ["", "", ""])
+
+    assert [(row.number, row.division, row.code) for row in read_sheet(rows)] == [(2, "", "")]
+
+
 def test_rows_have_an_end() -> None:
     """A csv of more rows than any office has customers is refused."""
     text = "division,customer_code,new_kvk\n" + "1,2,\n" * MOST_ROWS
