@@ -108,7 +108,7 @@ def test_own_number_is_known(database: Database) -> None:
 
 
 def test_money_is_that_of_the_finished_invoices(open_office: OpenOffice) -> None:
-    """By customer, count and sum are those of its finished invoices of twelve months in Exact; open ones have no part."""
+    """By customer, count and sum are those of its finished invoices of twelve months in Exact; open ones are none."""
     office = open_office(customers=12, invoices=60)
     office.sync(start_date=date(2025, 1, 1))
     expected: dict[str, tuple[int, Decimal]] = {}
