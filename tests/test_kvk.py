@@ -120,12 +120,14 @@ def test_search_takes_the_longest_page(register: Register, asking: Asking) -> No
 
 
 def test_base_url_may_end_in_a_slash(register: Register) -> None:
-    """The address of the register is taken as people write it."""
+    """The address of the register, which has a path in its test environment, is taken as people write it."""
     asking = Asking(register)
-    client = KvkClient(asking.http, base_url=f"{register.base_url}/", clock=lambda: asking.now, sleep=asking.sleep)
+    client = KvkClient(asking.http, base_url=f"{register.base_url}/test/", clock=lambda: asking.now, sleep=asking.sleep)
 
-    with asking.http:
-        assert client.ask(NUMBER)[0].number == OURS.number
+    with asking.http, pytest.raises(RegisterUnexpected):
+        client.ask(NUMBER)
+
+    assert register.calls == [f"/test/api/v1/basisprofielen/{OURS.number}"]
 
 
 @pytest.mark.parametrize("status", [503, 0])
