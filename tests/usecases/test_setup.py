@@ -266,6 +266,15 @@ def test_calls_of_an_apply(few: Office, writes_per_check: int, monkeypatch: pyte
     assert max(Counter(change.customer.id for change in plan.changes).values()) == 2
 
 
+def test_nothing_is_checked_between_two_writes_to_a_card(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between contact and method our contact is the main one for a moment: that is no failure."""
+    monkeypatch.setattr("connector.usecases.apply_setup.WRITES_PER_CHECK", 2)
+
+    report = office.apply(only(office, Kind.NO_CONTACT))
+
+    assert (report.applied, report.failed) == (2, [])
+
+
 def test_limit_stops_after_so_many_changes(few: Office) -> None:
     """`limit` applies the first changes only; what remains is counted, and the next run does it."""
     plan = few.plan()
@@ -315,10 +324,19 @@ def test_card_blocked_by_hand_is_left_alone(office: Office, change: dict[str, An
     assert ours_on(office, code) == []
 
 
-@pytest.mark.parametrize("method", [4, 32])
-@pytest.mark.parametrize("kind", [Kind.METHOD_ONLY, Kind.NO_CONTACT, Kind.SET_UP])
+@pytest.mark.parametrize(
+    ("kind", "method"),
+    [
+        (Kind.METHOD_ONLY, 4),
+        (Kind.DOTS, 8),
+        (Kind.NO_CONTACT, 32),
+        (Kind.DOTS, 32),
+        (Kind.SET_UP, 4),
+        (Kind.SET_UP, 32),
+    ],
+)
 def test_card_changed_since_a_saved_plan_is_left_alone(office: Office, kind: Kind, method: int) -> None:
-    """A plan from a file knows only what it changes: who chose Peppol or the postbox meanwhile keeps his card."""
+    """A plan from a file knows only what it changes: who chose another way meanwhile keeps the card as it is."""
     code = code_of(office, kind)
     office.server.state.ui_change_account(DIVISION, code, InvoiceAttachmentType=1)
     office.sync()
@@ -334,12 +352,48 @@ def test_card_changed_since_a_saved_plan_is_left_alone(office: Office, kind: Kin
     assert len(report.skipped) + len(report.failed) == len(plan.changes)
 
 
+def test_attachment_type_chosen_meanwhile_is_kept(office: Office) -> None:
+    """A type that somebody chose after the plan was made is no longer the one that the plan saw."""
+    code = code_of(office, Kind.HALF_SET_UP)
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=E_MAIL, InvoiceAttachmentType=1)
+    office.sync()
+    plan = only(office, Kind.HALF_SET_UP)
+    office.server.state.ui_change_account(DIVISION, code, InvoiceAttachmentType=2)
+
+    report = office.apply(plan)
+
+    assert [skip.reason for skip in report.skipped] == [SkipReason.CHANGED_MEANWHILE]
+    assert office.server.state.account(DIVISION, code)["InvoiceAttachmentType"] == 2
+
+
+def set_kvk(office: Office, code: str, number: str) -> Plan:
+    """A plan that sets one customer's number, as `kvk fill` makes it."""
+    card = find_customer(office.database, office.division.code, code)
+    change = Change(
+        customer=card,
+        action=Action.SET_KVK,
+        before={"ChamberOfCommerce": card.kvk or None},
+        after={"ChamberOfCommerce": number},
+    )
+    return replace(office.plan(only=frozenset({code})), changes=(change,))
+
+
+def test_number_that_somebody_typed_meanwhile_is_kept(office: Office) -> None:
+    """A KvK number that was put on the card after the list was filled in is not overwritten."""
+    code = code_of(office, Kind.MISSING)
+    plan = set_kvk(office, code, "20147376")
+    office.server.state.ui_change_account(DIVISION, code, ChamberOfCommerce="20147377")
+
+    report = office.apply(plan)
+
+    assert [skip.reason for skip in report.skipped] == [SkipReason.CHANGED_MEANWHILE]
+    assert office.server.state.account(DIVISION, code)["ChamberOfCommerce"] == "20147377"
+
+
 def test_number_is_set_on_a_card_that_gets_no_invoices(office: Office) -> None:
     """A KvK number is no matter of who gets invoices how: it is set on a card that was blocked meanwhile, too."""
     code = code_of(office, Kind.NO_CONTACT)
-    card = find_customer(office.database, office.division.code, code)
-    values = {"before": {"ChamberOfCommerce": card.kvk or None}, "after": {"ChamberOfCommerce": "20147376"}}
-    plan = replace(only(office, Kind.NO_CONTACT), changes=(Change(customer=card, action=Action.SET_KVK, **values),))
+    plan = set_kvk(office, code, "20147376")
     office.server.state.ui_change_account(DIVISION, code, Blocked=True)
 
     report = office.apply(plan)
@@ -711,6 +765,20 @@ def test_lost_answer_is_looked_up(office: Office, method: str) -> None:
     assert (report.applied, report.stopped_by) == (len(plan.changes), None)
     assert writes(office) == len(plan.changes)
     assert len(ours_on(office, code_of(office, Kind.NO_EMAIL))) == 1
+
+
+def test_answer_without_an_id_is_looked_up(office: Office) -> None:
+    """Where Exact answers a POST with nothing that names the contact, it is found by account and address."""
+    client = office.client
+    real = client.post
+    client.post = lambda path, body: dict.fromkeys(real(path, body))  # type: ignore[method-assign]
+
+    report = office.apply(only(office, Kind.NO_EMAIL), client=client)
+
+    made = ours_on(office, code_of(office, Kind.NO_EMAIL))
+    steps = [step for step in steps_of(office, report.run) if step.action == "create_contact"]
+    assert report.failed == []
+    assert [step.contact_id for step in steps] == [row["ID"] for row in made]
 
 
 def test_lost_request_stops_the_run(office: Office) -> None:
