@@ -1009,9 +1009,29 @@ def test_refusal_in_an_undo_is_told_in_exacts_words(office: Office) -> None:
 
     report = _undo_with(office, client_that(office, "put", when="before", error=refusal))
 
+    with office.database.reading() as session:
+        kept = [(step.action, step.state, step.error) for step in journal.steps(session, journal.RunId(report.run))]
     assert [(action, error) for _, action, error in report.failed] == [("set_invoicing", refusal.message)]
+    assert ("set_invoicing", StepState.FAILED, refusal.message) in kept
     assert (report.applied, report.remaining, journal_steps(office)) == (1, 0, 1)
     assert ours_on(office, code_of(office, Kind.NO_EMAIL)) == []
+
+
+@pytest.mark.parametrize(("method", "action"), [("put", "set_invoicing"), ("delete", "create_contact")])
+def test_value_that_exact_does_not_put_back_is_an_error(office: Office, method: str, action: str) -> None:
+    """What does not stand there again on reading back is told, does not count as undone, and the next undo does it."""
+    before = cards(office)
+    office.apply(only(office, Kind.NO_EMAIL))
+    client = office.client
+    setattr(client, method, lambda *_: None)
+
+    report = _undo_with(office, client)
+
+    assert [each for _, each, _ in report.failed] == [action]
+    assert report.failed[0][2].startswith("Exact did not")
+    assert (report.applied, report.remaining, journal_steps(office)) == (1, 0, 1)
+    office.undo()
+    assert cards(office) == before
 
 
 def test_undo_goes_backwards(office: Office) -> None:
