@@ -138,6 +138,9 @@ def test_refusal_is_told_in_exacts_words(office: Office) -> None:
 
     report = send(office, first, second, client=client)
 
+    with office.database.reading() as session:
+        states = [step.state for step in journal.steps(session, journal.RunId(report.run))]
+    assert states == [StepState.FAILED, StepState.DONE]
     assert report.failed == [(first.name, f"Exact refused {PRINTED}: Verplicht: Factuur")]
     assert [sent.invoice.id for sent, _, _ in report.sent] == [second.invoice.id]
 
@@ -184,6 +187,7 @@ def test_killed_while_printing(office: Office, when: str) -> None:
     printed_before = when == "after"
     assert prints(office) == 1
     assert (list(report.uncertain), len(report.sent)) == (([each.invoice.id], 0) if printed_before else ([], 1))
+    assert report.skipped == []
     with office.database.reading() as session:
         assert not journal.open_steps(session, office.division.code, (RunKind.SEND,))
 
@@ -230,6 +234,28 @@ def test_changed_meanwhile(office: Office, change: dict[str, Any]) -> None:
     """What is no longer what was shown is not sent."""
     each = next(each for each in waiting(office) if each.contact_id)
     office.server.state.change_invoice(DIVISION, in_exact(office, each), **change)
+
+    report = send(office, each)
+
+    assert (report.skipped, prints(office)) == ([(each.name, "changed_meanwhile")], 0)
+
+
+def test_payer_is_the_customer(office: Office) -> None:
+    """Of an invoice for another account than the one that ordered, the card of the one that pays counts."""
+    each = waiting(office)[0]
+    rows = office.server.state.accounts(DIVISION)
+    other = next(row["ID"] for row in rows if row["ID"] != each.customer.id and row["Status"] == "C")
+    office.server.state.change_invoice(DIVISION, in_exact(office, each), InvoiceTo=other)
+
+    office.sync()
+
+    assert {one.invoice.id: one.customer.id for one in waiting(office)}[each.invoice.id] == other
+
+
+def test_deleted_meanwhile(office: Office) -> None:
+    """An invoice that is gone in Exact is not printed."""
+    each = waiting(office)[0]
+    office.server.state.ui_delete(DIVISION, "invoices", each.invoice.id)
 
     report = send(office, each)
 
