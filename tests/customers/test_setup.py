@@ -25,6 +25,7 @@ from connector.customers.setup import (
     plans_from_file,
     require_wanted,
     step_as_json,
+    upload_contact,
 )
 from connector.errors import WrongUsage
 
@@ -191,6 +192,17 @@ def test_doubles_are_noted_and_left(wanted: Wanted) -> None:
 
     assert [(note.kind, note.contacts) for note in made.notes] == [(NoteKind.DOUBLE_CONTACT, ("a", "b"))]
     assert (made.changes, made.in_order) == ((), 1)
+
+
+def test_of_two_with_the_address_the_first_by_id_is_named(wanted: Wanted) -> None:
+    """Whatever order they are read in, an invoice is addressed to the same one of two contacts with the address."""
+    customer = make_customer()
+    contacts = [make_contact(customer, UPLOAD, "b"), make_contact(customer, UPLOAD, "a")]
+
+    assert [found and found.id for found in map(upload_contact, (contacts, contacts[::-1]), (wanted, wanted))] == [
+        "a",
+        "a",
+    ]
 
 
 def test_doubles_out_of_reach_are_not_told(wanted: Wanted) -> None:

@@ -1034,6 +1034,23 @@ def test_value_that_exact_does_not_put_back_is_an_error(office: Office, method: 
     assert cards(office) == before
 
 
+def test_settled_undo_counts_for_the_newest_of_two_writes(office: Office) -> None:
+    """Set, changed by hand and set again: a killed undo that arrived took back the second write, not the first."""
+    code = code_of(office, Kind.HALF_SET_UP)
+    older = office.apply(only(office, Kind.HALF_SET_UP))
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=8)
+    office.sync()
+    office.apply(only(office, Kind.HALF_SET_UP))
+    with pytest.raises(Killed):
+        _undo_with(office, client_that(office, "put", when="after", error=Killed()))
+
+    office.apply(limit=0)
+
+    with office.database.reading() as session:
+        left = journal.undoable_steps(session, office.division.code)
+    assert [step.run_id for step in left] == [older.run]
+
+
 def test_undo_goes_backwards(office: Office) -> None:
     """The last change is taken back first: the method, before the contact that it relies on."""
     office.apply(only(office, Kind.NO_EMAIL))
