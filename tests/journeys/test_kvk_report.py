@@ -205,7 +205,8 @@ def test_what_is_no_list_is_refused(synced: Installation, content: bytes, messag
 
 
 @pytest.mark.parametrize(
-    ("repaired", "codes"), [((), (5, 5)), (("missing",), (0, 5)), (("missing", "invalid"), (0, 0))]
+    ("repaired", "codes"),
+    [((), (5, 5)), (("invalid",), (5, 5)), (("missing",), (0, 5)), (("missing", "invalid"), (0, 0))],
 )
 def test_exit_code_tells_a_script_what_is_there(
     synced: Installation, exact: SandboxServer, repaired: tuple[str, ...], codes: tuple[int, int]
