@@ -141,6 +141,22 @@ def test_fillers_are_placeholders(text: str) -> None:
     assert (found.status, found.number, found.proposal) == (KvkStatus.PLACEHOLDER, None, None)
 
 
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("123456789", KvkStatus.MALFORMED),
+        ("00000003123456780000", KvkStatus.PLACEHOLDER),
+        ("(020) 12345", KvkStatus.OTHER_IDENTIFIER),
+        ("٢٠١٤٧٣٧٦", KvkStatus.MALFORMED),
+    ],
+)
+def test_neighbours_of_good_numbers(text: str, status: KvkStatus) -> None:
+    """Nine digits without the 11-proof, an OIN of a filler, a phone number of eight digits, digits of other scripts."""
+    check = check_kvk(text)
+
+    assert (check.status, check.number) == (status, None)
+
+
 @pytest.mark.parametrize("text", ["", "   ", "\u00a0", "\u200b"])
 def test_nothing_is_missing(text: str) -> None:
     """An empty field is missing, also when it only looks empty."""
@@ -158,6 +174,9 @@ def test_nothing_is_missing(text: str) -> None:
         ("34069864000", KvkStatus.MALFORMED, None),
         ("Amsterdam 34069864", KvkStatus.MALFORMED, "34069864"),
         ("0123456", KvkStatus.MALFORMED, None),
+        ("Amsterdam 34069864 of 34069865", KvkStatus.MALFORMED, None),
+        ("Amsterdam 12345678", KvkStatus.MALFORMED, None),
+        ("123456780000", KvkStatus.OTHER_IDENTIFIER, None),
         ("SITEST00000", KvkStatus.MALFORMED, None),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
@@ -69,6 +70,31 @@ def test_closed_business(register: Register, asking: Asking, closed: str, day: d
     assert (found.is_closed, found.closed_on) == (True, day)
 
 
+def test_closed_business_among_the_results(register: Register, asking: Asking) -> None:
+    """A search that gives a business that is no longer active says so: its number is nothing to propose."""
+    gone = Business(number="20147377", name="Bakkerij Verzonnen", closed="20240229")
+    register.faults = [(200, json.dumps({"resultaten": [OURS.result(), gone.result()]}))]
+
+    found = asking.client.ask(NAME)
+
+    assert [(each.number, each.is_closed) for each in found] == [("20147376", False), ("20147377", True)]
+
+
+def test_address_of_the_owner_counts(register: Register, asking: Asking) -> None:
+    """A legal entity has its addresses at the owner as well: they are places where it is."""
+    profile = OURS.profile()
+    elsewhere = {"type": "postadres", "straatnaam": "Postbus", "postcode": "4321 ba", "plaats": "Elders"}
+    profile["_embedded"]["eigenaar"] = {"adressen": [elsewhere]}
+    register.faults = [(200, json.dumps(profile))]
+
+    (found,) = asking.client.ask(NUMBER)
+
+    assert (found.postcodes, found.streets) == (
+        ("1234AB", "4321BA"),
+        (("Dorpsstraat", "Ons Dorp"), ("Postbus", "Elders")),
+    )
+
+
 @pytest.mark.parametrize("question", [NUMBER, NAME])
 def test_nobody_is_an_answer(register: Register, asking: Asking, question: ProfileQuestion | SearchQuestion) -> None:
     """Not found, of which both endpoints have a code of their own, is an empty answer and no fault."""
@@ -86,9 +112,28 @@ def test_search_asks_by_name_and_place(register: Register, asking: Asking) -> No
     assert register.paid == []
 
 
-def test_only_profiles_are_paid(register: Register, asking: Asking) -> None:
-    """A search costs nothing, a profile does, and its repeat after a fault too."""
-    register.faults = [(503, "")]
+def test_search_takes_the_longest_page(register: Register, asking: Asking) -> None:
+    """Of eleven namesakes at one postcode all are given: the only one on a short page might be the wrong one."""
+    register.businesses = [Business(number=str(20147300 + at), name="Bakkerij Verzonnen") for at in range(11)]
+
+    assert len(asking.client.ask(NAME)) == 11
+
+
+def test_base_url_may_end_in_a_slash(register: Register) -> None:
+    """The address of the register, which has a path in its test environment, is taken as people write it."""
+    asking = Asking(register)
+    client = KvkClient(asking.http, base_url=f"{register.base_url}/test/", clock=lambda: asking.now, sleep=asking.sleep)
+
+    with asking.http, pytest.raises(RegisterUnexpected):
+        client.ask(NUMBER)
+
+    assert register.calls == [f"/test/api/v1/basisprofielen/{OURS.number}"]
+
+
+@pytest.mark.parametrize("status", [503, 0])
+def test_only_profiles_are_paid(register: Register, asking: Asking, status: int) -> None:
+    """A search costs nothing, a profile does, and its repeat after a fault or a line that dropped too."""
+    register.faults = [(status, "")]
 
     asking.client.ask(NUMBER)
     asking.client.ask(NAME)
@@ -109,6 +154,7 @@ def test_only_profiles_are_paid(register: Register, asking: Asking) -> None:
         ((400, fault("IPD0010", "Onbekende parameter.")), RegisterUnexpected),
         ((200, "no JSON"), RegisterUnexpected),
         ((200, '{"kvkNummer": "99999999"}'), RegisterUnexpected),
+        ((200, json.dumps(OURS.profile() | {"naam": "x" * 2 * 1024 * 1024})), RegisterUnexpected),
         ((302, ""), RegisterUnexpected),
         ((403, ""), InvalidSetting),
     ],
@@ -129,6 +175,15 @@ def test_moment_of_absence_is_waited_out(register: Register, asking: Asking) -> 
 
     assert asking.client.ask(NUMBER)[0].number == OURS.number
     assert len(register.calls) == 3
+
+
+def test_register_that_is_away_is_given_more_time(register: Register, asking: Asking) -> None:
+    """Before the second call a second passes, before the third two: a register in trouble is not asked at once."""
+    register.faults = [(503, ""), (503, "")]
+
+    asking.client.ask(NUMBER)
+
+    assert asking.slept == pytest.approx([1.0, 2.0])
 
 
 def test_two_calls_a_second(asking: Asking) -> None:

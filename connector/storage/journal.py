@@ -192,8 +192,8 @@ def open_steps(
     return _steps(session, statement)
 
 
-def mark_undone(session: Session, step_id: StepId, *, by: RunId) -> None:
-    """Say which undo took a step back."""
+def mark_undone(session: Session, step_id: StepId, *, by: RunId | None) -> None:
+    """Say which undo took a step back; None: none did, after all."""
     session.connection().execute(update(STEPS).where(STEPS.c.id == step_id).values(undone_by=by))
 
 

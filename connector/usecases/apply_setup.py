@@ -121,7 +121,7 @@ def apply_setup(
             settle_intentions(database, client, division, clock=clock)
             if chosen:
                 sync_cards(database, client, division, clock=clock)
-            _Run(database, client, division, run, clock, lease, report, upload_address).apply(chosen, progress)
+            _Run(database, client, plan, run, clock, lease, report, upload_address).apply(chosen, progress)
         except (NeedsPerson, Transient) as error:
             report.stopped_by = error
         report.remaining = len(plan.changes) - report.applied - len(report.failed) - len(report.skipped)
@@ -195,8 +195,12 @@ def _holds_account(row: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     return holds(customer, wanted)
 
 
-def _was_turned(change: Change, card: Customer) -> bool:
-    """Whether the card was blocked, or set to be invoiced in another way, since the plan looked at it."""
+def _was_turned(change: Change, card: Customer, methods: Mapping[CustomerId, object]) -> bool:
+    """Whether the card was blocked, or set to be invoiced in another way, since the plan looked at it.
+
+    Args:
+        methods: By customer, how it was invoiced then, where the plan changes that.
+    """
     if change.action is Action.SET_KVK:
         return False
     if card.status != "C" or card.blocked:
@@ -204,8 +208,9 @@ def _was_turned(change: Change, card: Customer) -> bool:
     planned = change.customer
     if planned.status:  # a plan from a file knows no more of its customers than code and name
         return not is_same(card.invoicing_method, planned.invoicing_method)
-    left_out = change.action is Action.SET_INVOICING and "InvoicingMethod" not in (change.before or {})
-    return left_out and card.invoicing_method in (PEPPOL, POSTBOX)
+    if card.id in methods:
+        return not is_same(card.invoicing_method, methods[card.id])
+    return card.invoicing_method in (PEPPOL, POSTBOX)
 
 
 def _contact_written(change: Change) -> ContactId | None:
@@ -220,7 +225,7 @@ class _Run:
         self,
         database: Database,
         client: ExactClient,
-        division: Division,
+        plan: Plan,
         run: SetupRun,
         clock: Callable[[], datetime],
         lease: Lease,
@@ -230,7 +235,13 @@ class _Run:
         self.upload_address = upload_address
         self.database = database
         self.client = client
-        self.division = division
+        self.division = plan.division
+        self.methods = {
+            change.customer.id: change.before["InvoicingMethod"]
+            for change in plan.changes
+            if change.before is not None and "InvoicingMethod" in change.before
+        }
+        """How customers were invoiced when the plan was made, where it changes that."""
         self.run = run
         self.clock = clock
         self.lease = lease
@@ -273,7 +284,7 @@ class _Run:
 
     def is_as_planned(self, change: Change, card: Customer, contacts: tuple[Contact, ...]) -> bool:
         """Whether the card still is what the plan saw: the values before, and no contact of ours where one is made."""
-        if _was_turned(change, card):
+        if _was_turned(change, card, self.methods):
             return False
         if change.action is Action.CREATE_CONTACT:
             return not any(is_same(contact.email, change.after["Email"]) for contact in contacts)

@@ -13,7 +13,7 @@ from connector.exact import records
 from connector.exact.client import ExactClient
 from connector.storage import customers, journal
 from connector.storage.database import Database
-from connector.storage.journal import RunKind, SetupRun, SetupStep, StepState
+from connector.storage.journal import RunKind, SetupRun, SetupStep, StepId, StepState
 from connector.usecases.apply_setup import (
     ACCOUNTS,
     CONTACTS,
@@ -82,11 +82,15 @@ def undo_setup(
         try:
             settle_intentions(database, client, division, clock=clock)
             sync_cards(database, client, division, clock=clock)
+            taken_back: list[tuple[SetupStep, StepId]] = []
             for number, step in enumerate(steps, start=1):
-                _undo_step(database, client, division, run, step, report, clock)
+                done = _undo_step(database, client, division, run, step, report, clock)
+                taken_back += [(step, done)] if done is not None else []
                 lease.take(clock())
                 progress(number, len(steps))
             sync_cards(database, client, division, clock=clock)
+            for step, done in taken_back:
+                _check(database, division, step, done, report, clock)
         except (NeedsPerson, Transient) as error:
             report.stopped_by = error
         report.remaining = len(steps) - report.applied - len(report.skipped) - len(report.failed)
@@ -105,8 +109,8 @@ def _undo_step(
     step: SetupStep,
     report: SetupReport,
     clock: Callable[[], datetime],
-) -> None:
-    """One step back: intent, write, outcome."""
+) -> StepId | None:
+    """One step back: intent, write, outcome; gives the step of this run that did it."""
     customer = CustomerId(step.customer_id)
     with database.reading() as session:
         card = customers.get(session, division, customer)
@@ -116,10 +120,10 @@ def _undo_step(
     if card is None:
         gone = Customer(division=division, id=customer, code=step.customer_code, name=step.customer_name, status="")
         report.skipped.append(Skip(customer=gone, reason=SkipReason.CHANGED_MEANWHILE))
-        return
+        return None
     if target is None or not holds(target, step.after):
         report.skipped.append(Skip(customer=card, reason=SkipReason.CHANGED_MEANWHILE))
-        return
+        return None
     creates = step.action == Action.CREATE_CONTACT
     action = DELETE_CONTACT if creates else step.action
     after: dict[str, Any] = {} if creates else dict(step.before or {})
@@ -142,13 +146,39 @@ def _undo_step(
         with database.transaction() as session:
             journal.finish_step(session, taken_back, StepState.FAILED, error=error.message, now=clock())
         report.failed.append((card, action, error.message))
-        return
+        return None
     with database.transaction() as session:
         journal.finish_step(session, taken_back, StepState.DONE, contact_id=step.contact_id, now=clock())
         journal.mark_undone(session, step.id, by=run.id)
         if creates and step.contact_id is not None:
             customers.delete_contacts(session, division, [step.contact_id])
     report.applied += 1
+    return taken_back
+
+
+def _check(
+    database: Database,
+    division: Division,
+    step: SetupStep,
+    taken_back: StepId,
+    report: SetupReport,
+    clock: Callable[[], datetime],
+) -> None:
+    """What Exact did not keep on reading back is a failure that says so, and stays to be undone."""
+    with database.reading() as session:
+        card = customers.get(session, division, step.customer_id)
+        contacts = customers.contacts_of(session, division, step.customer_id)
+    ours = next((contact for contact in contacts if contact.id == step.contact_id), None)
+    target = ours if step.contact_id is not None else card
+    if card is None or target is None or (step.action != Action.CREATE_CONTACT and holds(target, step.before or {})):
+        return
+    is_kept = step.action == Action.CREATE_CONTACT
+    error = "Exact did not remove the contact" if is_kept else "Exact did not keep the value: " + ", ".join(step.after)
+    with database.transaction() as session:
+        journal.finish_step(session, taken_back, StepState.FAILED, error=error, now=clock())
+        journal.mark_undone(session, step.id, by=None)
+    report.applied -= 1
+    report.failed.append((card, step.action, error))
 
 
 def _write_back(

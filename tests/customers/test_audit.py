@@ -257,6 +257,7 @@ def test_number_in_the_e_invoice_is_proposed(on_card: str, in_invoice: str, prop
         ({"kvk": "20147376", "vat_number": VAT}, {"kvk": "20147377", "vat_number": "nl 1234.56.782.b90"}, True),
         ({"kvk": "20147376", "vat_number": VAT}, {"kvk": "20147377", "vat_number": OTHER_VAT}, False),
         ({"kvk": "20147376", "vat_number": VAT}, {"kvk": "", "vat_number": VAT}, False),
+        ({"kvk": "", "vat_number": VAT}, {"kvk": "20147376", "vat_number": VAT}, False),
         ({"kvk": "20147376", "vat_number": ""}, {"kvk": "20147377", "vat_number": ""}, False),
         ({"kvk": "20147376", "vat_number": VAT}, {"kvk": "20147377", "vat_number": VAT, "country": "BE"}, False),
     ],
@@ -270,6 +271,32 @@ def test_one_vat_number_with_two_kvk_numbers_is_a_doubt(
     assert findings["1"].doubtful is doubtful
     assert ("customer 12" in findings["1"].detail_en) is doubtful
     assert "123456782" not in findings["1"].detail_en + findings["1"].detail_nl
+
+
+def test_shared_own_number_is_the_own_number() -> None:
+    """The administration's own number on two cards is that on both, and no number that two customers share."""
+    findings = judge(make_customer("1", kvk=OWN), make_customer("2", kvk=OWN))
+
+    assert [finding.status.value for finding in findings.values()] == ["own_number", "own_number"]
+
+
+def test_only_good_numbers_are_counted_as_doubtful() -> None:
+    """A customer whose number is wrong anyhow is not counted a second time among the doubtful."""
+    cards = [make_customer("1", kvk="20147376", vat_number=VAT), make_customer("2", kvk="123", vat_number=VAT)]
+
+    made = audit(cards, [], own_kvk=OWN, own_vat=VAT, today=TODAY)
+
+    assert [finding.doubtful for finding in made.findings] == [True, True]
+    assert (made.summary.ok, made.summary.invalid, made.summary.doubtful) == (1, 1, 1)
+
+
+def test_foreign_customer_is_not_doubted() -> None:
+    """Of a customer in another country nothing is said, whatever VAT number its card has."""
+    customer = make_customer("1", kvk="", vat_number=VAT, country="BE")
+
+    made = audit([customer], [], own_kvk=OWN, own_vat=VAT, today=TODAY)
+
+    assert (made.findings[0].doubtful, made.findings[0].detail_en) == (False, "another country")
 
 
 def test_vat_number_of_the_administration_itself_is_a_doubt() -> None:

@@ -54,6 +54,7 @@ def judged(*rows: SheetRow, cards: tuple[Customer, ...] = (make_customer("6"), m
         (row(division="654321"), Verdict.DIVISION_NOT_CONNECTED),
         (row(division=""), Verdict.DIVISION_NOT_CONNECTED),
         (row(name="Bakkerij Voorbeeld 7 B.V."), Verdict.OTHER_CUSTOMER),
+        (row(name=""), Verdict.OTHER_CUSTOMER),
         (row(name="bakkerij voorbeeld 6 bv"), Verdict.SET),
     ],
 )
@@ -73,6 +74,15 @@ def test_number_cell_with_seven_digits_is_named_not_mended() -> None:
     assert "make the cell text" in one.detail[0]
 
 
+def test_name_that_lost_its_accents_is_the_same() -> None:
+    """What a code page makes of a letter with an accent is no other name."""
+    cards = (make_customer("6", name="Café Reünie"),)
+
+    names = ("Caf? Re?nie", "CafÃ© ReÃ¼nie", "Café Reünie")
+
+    assert [judged(row(name=name), cards=cards).verdicts[0].verdict for name in names] == [Verdict.SET] * 3
+
+
 def test_same_number_changes_nothing() -> None:
     """A number that is there already needs no write; one that only looks the same is written clean."""
     cards = (make_customer("6", kvk=GOOD), make_customer("7", kvk="KvK 2014 7377"))
@@ -80,16 +90,20 @@ def test_same_number_changes_nothing() -> None:
     filled = judged(row("6", GOOD), row("7", OTHER_GOOD, number=3), cards=cards)
 
     assert [one.verdict for one in filled.verdicts] == [Verdict.SAME, Verdict.SET]
-    assert [change.customer.code for change in plans(filled)[0].changes] == ["7"]
+    (made,) = plans_from_file(plans_as_file(plans(filled)))
+    assert [change.customer.code for change in made.changes] == ["7"]
+    assert (made.customers, made.in_order, made.to_change) == (2, 1, 1)
 
 
 def test_customer_with_two_numbers_gets_none() -> None:
     """When the list says two things of one customer, neither is done; said twice it counts once."""
     two = judged(row("6", GOOD, number=2), row("6", OTHER_GOOD, number=3), row("7", GOOD, number=4))
     again = judged(row("6", GOOD, number=2), row("6", GOOD, number=3))
+    unclear = judged(row("6", GOOD, number=2), row("6", "123", number=3))
 
     assert [one.verdict for one in two.verdicts] == [Verdict.DUPLICATE_ROW, Verdict.DUPLICATE_ROW, Verdict.SET]
     assert [one.verdict for one in again.verdicts] == [Verdict.SET, Verdict.DUPLICATE_ROW]
+    assert [one.verdict for one in unclear.verdicts] == [Verdict.DUPLICATE_ROW, Verdict.WRONG_NUMBER]
     assert again.verdicts[1].detail[0] == "the same as in row 2"
     assert len(plans(again)[0].changes) == 1
 
@@ -97,7 +111,7 @@ def test_customer_with_two_numbers_gets_none() -> None:
 @pytest.mark.parametrize("elsewhere", ["card", "list"])
 def test_number_of_somebody_else_is_a_warning(elsewhere: str) -> None:
     """A number that another customer has, on its card or in this list, is set and told."""
-    cards = (make_customer("6"), make_customer("12", kvk=GOOD if elsewhere == "card" else ""))
+    cards = (make_customer("6"), make_customer("12", kvk="KvK 2014 7376" if elsewhere == "card" else ""))
     rows = [row("6", GOOD)] + ([row("12", GOOD, number=3)] if elsewhere == "list" else [])
 
     one = judged(*rows, cards=cards).verdicts[0]
@@ -106,6 +120,17 @@ def test_number_of_somebody_else_is_a_warning(elsewhere: str) -> None:
         Verdict.SET,
         (("customer 12 has this number as well", "relatie 12 heeft dit nummer ook"),),
     )
+
+
+def test_number_in_another_administration_is_no_warning() -> None:
+    """Two offices may well have the same customer."""
+    offices = [
+        Office(division=Division(code), customers=[make_customer("6", division=Division(code))]) for code in (1, 2)
+    ]
+
+    filled = judge([row(division="1"), row(division="2", number=3)], offices)
+
+    assert [(one.verdict, one.warnings) for one in filled.verdicts] == [(Verdict.SET, ()), (Verdict.SET, ())]
 
 
 def test_foreign_customer_is_a_warning() -> None:
@@ -138,7 +163,7 @@ def test_bad_row_does_not_keep_the_others_from_going_on() -> None:
         for code, kvk in ((2, "n.v.t."), (1, ""))
     ]
 
-    made = plans(judge([row(division="1"), row(division="2"), row("99", division="2")], offices))
+    made = plans(judge([row(division="2"), row(division="1"), row("99", division="2")], offices))
 
     assert [(each.division, each.to_change) for each in made] == [(1, 1), (2, 1)]
     assert [dict(each.changes[0].before or {}) for each in made] == [

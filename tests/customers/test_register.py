@@ -79,6 +79,7 @@ def judged(customer: Customer, *found: Registration) -> tuple[str, str | None, s
         ([registered()], "ok"),
         ([registered(NUMBER, "Holding X B.V.", "Bakkerij Voorbeeld 6")], "ok"),
         ([], "unknown_in_register"),
+        ([registered(OTHER)], "unknown_in_register"),
         ([registered(is_closed=True, closed_on=date(2024, 2, 29))], "deregistered"),
         ([registered(is_closed=True)], "deregistered"),
         ([registered(NUMBER, "Schildersbedrijf Anders")], "name_differs"),
@@ -89,6 +90,16 @@ def test_verdict(found: list[Registration], status: str) -> None:
     assert judged(make_customer("6", kvk=NUMBER), *found)[0] == status
 
 
+def test_shared_number_that_the_register_does_not_know() -> None:
+    """A number on two cards that nobody has in the register is unknown on both: no invoice would arrive."""
+    cards = [make_customer(code, kvk=NUMBER) for code in "67"]
+    evidence: dict[Question, RegisterEvidence] = {ProfileQuestion(number=NUMBER): RegisterEvidence(asked_at=ASKED_AT)}
+
+    made = audit(cards, [], own_kvk=OWN, today=TODAY, register=evidence)
+
+    assert [each.status.value for each in made.findings] == ["unknown_in_register", "unknown_in_register"]
+
+
 def test_verdict_says_its_date() -> None:
     """A finding from the register says on which day the register was asked, and since when a business is gone."""
     closed = registered(is_closed=True, closed_on=date(2024, 2, 29))
@@ -96,6 +107,27 @@ def test_verdict_says_its_date() -> None:
     detail = judged(make_customer("6", kvk=NUMBER), closed)[2]
 
     assert detail == "deregistered since 2024-02-29 (KVK register, 2026-11-01)"
+
+
+@pytest.mark.parametrize(
+    ("kvk", "found"),
+    [
+        (NUMBER, []),
+        (NUMBER, [registered(is_closed=True)]),
+        (NUMBER, [registered(NUMBER, "Schildersbedrijf Anders")]),
+        ("", [registered()]),
+    ],
+)
+def test_evidence_has_its_date(kvk: str, found: list[Registration]) -> None:
+    """Whatever the register says against a number or proposes comes with the day it was asked, in both languages."""
+    customer = make_customer("6", kvk=kvk, **HERE)
+    question = ask(customer)
+    assert question is not None
+    evidence = {question: RegisterEvidence(asked_at=ASKED_AT, found=tuple(found))}
+
+    finding = audit([customer], [], own_kvk=OWN, today=TODAY, register=evidence).findings[0]
+
+    assert ["2026-11-01" in detail for detail in (finding.detail_en, finding.detail_nl)] == [True, True]
 
 
 def test_no_answer_says_nothing() -> None:
@@ -129,6 +161,11 @@ def test_proposal(found: list[Registration], proposal: str | None) -> None:
     assert judged(make_customer("6", kvk="", **HERE), *found)[:2] == ("missing", proposal)
 
 
+def test_register_knows_better_than_a_repair() -> None:
+    """Where a lost zero gives one number and the register another at that address, the register's is proposed."""
+    assert judged(make_customer("6", kvk="5807003", **HERE), registered())[:2] == ("malformed", NUMBER)
+
+
 def test_proposal_stands_beside_what_is_wrong() -> None:
     """A proposal from the register does not hide what is wrong with the number on the card."""
     status, proposal, detail = judged(make_customer("6", kvk="NL123456782B90", **HERE), registered())
@@ -152,6 +189,7 @@ def test_proposal_stands_beside_what_is_wrong() -> None:
         ("Bakkerij Jansen", "Bakkerij Pietersen", False),
         ("Alpha Advies", "Omega Transport", False),
         ("Bouw", "Bouwmeester Advies", True),
+        ("Ome", "Omega Transport", False),
         ("", "Bakkerij", False),
         ("***", "Bakkerij", False),
     ],

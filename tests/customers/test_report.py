@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from connector.customer import Division
-from connector.customers.audit import AuditSummary, InvoiceFact, audit
+from connector.customers.audit import AuditSummary, InvoiceFact, audit, compare
 from connector.customers.report.csv_file import as_csv
 from connector.customers.report.json_file import as_json, json_bytes
-from connector.customers.report.rows import DivisionAudit, summary_line
+from connector.customers.report.rows import DivisionAudit, made_on, summary_line
 from connector.customers.report.screen import as_table
 
 from .cards import TODAY, make_customer
@@ -119,6 +119,38 @@ def test_no_cell_is_a_formula(start: str, rest: str) -> None:
 
     rows = list(csv.reader(io.StringIO(content, newline="")))
     assert rows[1][2] == "'" + start + rest
+
+
+def test_no_field_of_a_card_is_a_formula() -> None:
+    """Whatever text of a card stands in a cell: none but a negative amount begins as a formula does."""
+    customer = make_customer("=6", name="=1", country="=N", postcode="=2", city="@V", kvk="=cmd|' /C calc'!A0")
+    (made,) = report()
+    audited = audit([customer], [], own_kvk="", today=TODAY)
+
+    content = as_csv([replace(made, audit=audited)], language="nl", everybody=True).decode("utf-8-sig")
+
+    _, row = csv.reader(io.StringIO(content, newline=""), delimiter=";")
+    assert [cell for cell in row if cell.startswith(("=", "+", "-", "@"))] == []
+    assert row[1] == "'=6"
+
+
+def test_page_and_pdf_tell_when_the_report_was_made() -> None:
+    """By the clock in Amsterdam, where it is another day half an hour before midnight in UTC."""
+    (made,) = report()
+    late = replace(made, generated_at=datetime(2026, 11, 1, 23, 30, tzinfo=UTC))
+
+    assert "2 november 2026" in made_on(late, "nl")
+    assert "00:30" in made_on(late, "nl")
+
+
+def test_new_customer_has_no_earlier_status_in_the_json() -> None:
+    """A customer that the earlier report did not know is new, and `before` is null."""
+    (made,) = report()
+
+    document = as_json([replace(made, audit=compare(made.audit, {}), since=TODAY)])
+
+    (division,) = document["divisions"]  # type: ignore[misc]  # JSON
+    assert [(one["change"], one["before"]) for one in division["findings"]] == [("new", None)]
 
 
 def test_table_shows_names_as_they_are() -> None:

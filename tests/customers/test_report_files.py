@@ -156,6 +156,29 @@ def test_sheet_was_made_when_the_report_was() -> None:
     assert workbook.properties.created == datetime(2026, 11, 2, 12)  # noqa: DTZ001  # openpyxl gives it without a zone
 
 
+def test_amounts_are_in_the_divisions_currency() -> None:
+    """Page and PDF of an administration that is kept in another currency than the euro show no euros."""
+    audits = [replace(made(), currency="GBP")]
+
+    texts = [html.fromstring(as_html(audits, language="en")).text_content(), pdf_text(as_pdf(audits, language="en"))]
+
+    assert [(text.count("GBP 8,100.10") > 0, text.count("GBP 8,087.76") > 1, "€" in text) for text in texts] == [
+        (True, True, False)
+    ] * 2
+
+
+def test_pdf_shows_names_as_they_are() -> None:
+    """What looks like markup in a name is printed, not obeyed."""
+    assert "<b>Zn</b> & Co" in pdf_text(as_pdf([made(name="<b>Zn</b> & Co")], language="nl"))
+
+
+def test_sheet_takes_any_name() -> None:
+    """A name longer than Excel's 32,767 characters is cut, and a bell in it becomes a space: the cell is not empty."""
+    sheet = sheet_of(as_xlsx([made(name="\a" + "x" * 40_000)], language="nl"))
+
+    assert sheet.cell(2, 3).value == " " + "x" * 32_766
+
+
 def test_sheet_keeps_zeros_and_formulas_as_text() -> None:
     """A number that begins with zeros and a name that begins with = are texts, also once somebody edits the cell."""
     sheet = sheet_of(as_xlsx([made()], language="nl"))

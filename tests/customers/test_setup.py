@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from connector.customer import ContactId, CustomerId, Division
 from connector.customers.setup import (
     Action,
+    Change,
     NoteKind,
     Plan,
     SkipReason,
@@ -24,6 +25,7 @@ from connector.customers.setup import (
     plans_from_file,
     require_wanted,
     step_as_json,
+    upload_contact,
 )
 from connector.errors import WrongUsage
 
@@ -53,11 +55,12 @@ def test_one_word_is_a_last_name(wanted: Wanted) -> None:
     assert made.changes[0].after == {"LastName": "Uploads", "Email": UPLOAD}
 
 
-def test_set_up_customer_is_in_order(wanted: Wanted) -> None:
+@pytest.mark.parametrize("email", ["ABCdefghij@Uploads.IS", f" {UPLOAD} "])
+def test_set_up_customer_is_in_order(wanted: Wanted, email: str) -> None:
     """Address in any case, the right method and type: nothing to do, whatever the contact is called by now."""
     wanted = replace(wanted, attachment_type=4097)
     customer = make_customer(invoicing_method=2, attachment_type=4097)
-    contact = make_contact(customer, "ABCdefghij@Uploads.IS", first_name="Iemand", last_name="Anders")
+    contact = make_contact(customer, email, first_name="Iemand", last_name="Anders")
 
     made = plan([customer], [contact], wanted, today=TODAY)
 
@@ -77,12 +80,17 @@ def test_unknown_attachment_type_keeps_from_being_in_order(wanted: Wanted, attac
 
 
 @pytest.mark.parametrize(
-    ("email", "name"), [("oud@uploads.is", ("Jip", "Voorbeeld")), ("oud@elders.example", ("invoicesharing", "EMAIL"))]
+    ("email", "name"),
+    [
+        ("oud@uploads.is", {"first_name": "Jip", "last_name": "Voorbeeld"}),
+        ("oud@elders.example", {"first_name": "invoicesharing", "last_name": "EMAIL"}),
+        ("oud@elders.example", {"full_name": "Invoicesharing  email"}),
+    ],
 )
-def test_outdated_contact_gets_the_address_only(wanted: Wanted, email: str, name: tuple[str, str]) -> None:
+def test_outdated_contact_gets_the_address_only(wanted: Wanted, email: str, name: dict[str, str]) -> None:
     """Our contact with an older address is recognised by domain or name; its name is kept."""
     customer = make_customer(invoicing_method=2)
-    contact = make_contact(customer, email, first_name=name[0], last_name=name[1])
+    contact = make_contact(customer, email, **name)
 
     made = plan([customer], [contact], wanted, today=TODAY)
 
@@ -184,6 +192,25 @@ def test_doubles_are_noted_and_left(wanted: Wanted) -> None:
 
     assert [(note.kind, note.contacts) for note in made.notes] == [(NoteKind.DOUBLE_CONTACT, ("a", "b"))]
     assert (made.changes, made.in_order) == ((), 1)
+
+
+def test_of_two_with_the_address_the_first_by_id_is_named(wanted: Wanted) -> None:
+    """Whatever order they are read in, an invoice is addressed to the same one of two contacts with the address."""
+    customer = make_customer()
+    contacts = [make_contact(customer, UPLOAD, "b"), make_contact(customer, UPLOAD, "a")]
+
+    assert [found and found.id for found in map(upload_contact, (contacts, contacts[::-1]), (wanted, wanted))] == [
+        "a",
+        "a",
+    ]
+
+
+def test_doubles_out_of_reach_are_not_told(wanted: Wanted) -> None:
+    """Nobody is asked to look at two contacts of ours on a card that the set-up has nothing to do with."""
+    customer = make_customer(blocked=True)
+    contacts = [make_contact(customer, UPLOAD, "b"), make_contact(customer, "oud@uploads.is", "a")]
+
+    assert plan([customer], contacts, wanted, today=TODAY).notes == ()
 
 
 def test_invoice_accounts_are_followed(wanted: Wanted) -> None:
@@ -296,6 +323,7 @@ def test_not_yet_out_of_reach(wanted: Wanted, fields: dict[str, Any]) -> None:
         ("Facturen@klant.example", True),
         ("administratie+exact@klant.example", True),
         ("ap@klant.example", True),
+        (" factuur@klant.example", True),
         ("ap.voorbeeld@klant.example", False),
         ("jip@facturen.example", False),
         ("", False),
@@ -341,6 +369,29 @@ def test_override_lets_one_conflict_pass(wanted: Wanted) -> None:
     assert [(s.customer.code, s.reason) for s in made.skips] == [("2", SkipReason.USES_POSTBOX)]
 
 
+def test_override_of_one_leaves_the_other_conflict(wanted: Wanted) -> None:
+    """Who gets invoices by Peppol and has a mailbox for them is skipped until both are overridden."""
+    customer = make_customer(invoicing_method=32)
+    mailbox = [make_contact(customer, "factuur@klant.example")]
+    peppol, other = "uses_peppol", "has_other_invoice_contact"
+
+    one = plan([customer], mailbox, wanted, today=TODAY, overrides=frozenset({peppol}))
+    both = plan([customer], mailbox, wanted, today=TODAY, overrides=frozenset({peppol, other}))
+
+    assert [skip.reason.value for skip in one.skips] == [other]
+    assert [change.action for change in both.changes] == [Action.CREATE_CONTACT, Action.SET_INVOICING]
+
+
+@pytest.mark.parametrize("method", [4, 32])
+def test_wanted_method_is_no_conflict(wanted: Wanted, method: int) -> None:
+    """Where the settings want invoices to go by Peppol or to the postbox, who has that already has chosen the same."""
+    wanted = replace(wanted, invoicing_method=method)
+
+    made = plan([make_customer(invoicing_method=method)], [], wanted, today=TODAY)
+
+    assert (made.skips, [change.action for change in made.changes]) == ((), [Action.CREATE_CONTACT])
+
+
 def test_override_does_not_reach_the_blocked(wanted: Wanted) -> None:
     """What no choice of somebody's is, cannot be overridden."""
     made = plan([make_customer(blocked=True)], [], wanted, today=TODAY, overrides=frozenset({"blocked"}))
@@ -353,6 +404,15 @@ def test_only_named_customers_are_counted(wanted: Wanted) -> None:
     made = plan([make_customer("1"), make_customer("2")], [], wanted, today=TODAY, only=frozenset({"2"}))
 
     assert (made.customers, [change.customer.code for change in made.changes]) == (1, ["2", "2"])
+
+
+def test_customers_come_in_the_order_of_their_codes(wanted: Wanted) -> None:
+    """Customer 9 comes before customer 10, as in Exact, in whatever order they were stored."""
+    cards = [make_customer(code, invoicing_method=2) for code in ("10", "2", "9")]
+
+    made = plan(cards, [], wanted, today=TODAY)
+
+    assert [change.customer.code for change in made.changes] == ["2", "9", "10"]
 
 
 def test_no_customers_needs_a_division(wanted: Wanted) -> None:
@@ -442,6 +502,7 @@ def test_plan_json_has_the_shape_of_the_contract(wanted: Wanted) -> None:
         (lambda p: p["changes"][0]["after"].pop("Email"), "needs LastName and Email"),
         (lambda p: p["changes"][0].update(before={"Email": ""}), "not there yet"),
         (lambda p: p["changes"][1]["after"].update(InvoicingMethod=True), "InvoicingMethod is not a whole number"),
+        (lambda p: p["changes"][1]["after"].update(InvoicingMethod=None), "InvoicingMethod is not a whole number"),
         (lambda p: p["changes"][1].update(before={}), "not have the same fields"),
         (lambda p: p["changes"][1].update(after={}), "after is empty"),
         (lambda p: p["changes"][2].update(contact=None), "contact is not a text"),
@@ -475,12 +536,25 @@ def test_set_kvk_wants_a_number(wanted: Wanted, number: str) -> None:
 
 @pytest.mark.parametrize(
     ("data", "message"),
-    [([], "not an object"), ({"version": 2, "plans": []}, "version 2"), ({"version": 1}, "plans is missing")],
+    [
+        ([], "not an object"),
+        ({"version": 2, "plans": []}, "version 2"),
+        ({"version": True, "plans": []}, "version is not a whole number"),
+        ({"version": 1}, "plans is missing"),
+    ],
 )
 def test_other_files_are_no_plan_files(data: object, message: str) -> None:
     """Another file, or one of a later version, is refused."""
     with pytest.raises(WrongUsage, match=message):
         plans_from_file(data)
+
+
+def test_division_is_planned_once(wanted: Wanted) -> None:
+    """A file with two plans for one division is refused: the second would be made from cards that the first changed."""
+    data = one_plan(wanted)
+
+    with pytest.raises(WrongUsage, match="a division twice"):
+        plans_from_file({"version": 1, "plans": [data, data]})
 
 
 json_values = st.recursive(
@@ -530,6 +604,17 @@ def test_steps_count_every_account(wanted: Wanted, attachment_type: int | None, 
     ]
 
 
+def test_set_up_customer_with_another_mailbox_is_done(wanted: Wanted) -> None:
+    """What is done already is no conflict any more, whatever other mailbox for invoices the card has."""
+    wanted = replace(wanted, attachment_type=4097)
+    customer = make_customer(invoicing_method=2, attachment_type=4097)
+    contacts = [make_contact(customer, UPLOAD, "a"), make_contact(customer, "factuur@klant.example", "b")]
+
+    steps = count_steps([customer], contacts, wanted, today=TODAY, kvk_done=1, kvk_to_do=0, finished=0, open_invoices=0)
+
+    assert [(step.done, step.conflict) for step in (steps[1], steps[3])] == [(1, 0), (1, 0)]
+
+
 def test_without_upload_address_nobody_is_set_up(wanted: Wanted) -> None:
     """An address that is not configured is to do, and no contact is taken for ours: none without an address either."""
     wanted = replace(wanted, upload_address="")
@@ -567,6 +652,36 @@ def test_saved_plan_writes_only_what_the_settings_want(wanted: Wanted, number: i
     made = plans_from_file({"version": 1, "plans": [data]})[0]
 
     with pytest.raises(WrongUsage, match=f"customer [12], {data['changes'][number]['action']}: {field}"):
+        require_wanted(made, wanted)
+
+
+@pytest.mark.parametrize(
+    ("action", "before", "after"),
+    [
+        ("set_kvk", {"ChamberOfCommerce": None}, {"ChamberOfCommerce": "KvK 2014 7376"}),
+        ("set_invoicing", {"InvoiceAttachmentType": 1}, {"InvoiceAttachmentType": 2}),
+        ("update_contact", {"LastName": "Voorbeeld"}, {"LastName": "Email"}),
+    ],
+)
+def test_saved_plan_with_an_edited_change_is_refused(
+    wanted: Wanted, action: str, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    """A KvK number with words around it, another attachment type and a new name for a contact are nobody's wish."""
+    data = one_plan(wanted)
+    data["changes"][2] |= {"action": action, "before": before, "after": after}
+    made = plans_from_file({"version": 1, "plans": [data]})[0]
+
+    with pytest.raises(WrongUsage, match=f"customer 2, {action}: {next(iter(after))}"):
+        require_wanted(made, replace(wanted, attachment_type=4097))
+
+
+@pytest.mark.parametrize("after", [{}, {"InvoiceAttachmentType": None}])
+def test_change_that_sets_nothing_is_refused(wanted: Wanted, after: dict[str, Any]) -> None:
+    """Also where no attachment type is known, none is emptied."""
+    change = Change(customer=make_customer(), action=Action.SET_INVOICING, before=after, after=after)
+    made = replace(plan([make_customer()], [], wanted, today=TODAY), changes=(change,))
+
+    with pytest.raises(WrongUsage, match=r"set_invoicing: (nothing to set|InvoiceAttachmentType)"):
         require_wanted(made, wanted)
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from connector.customers.report.rows import COLUMNS, DUTCH_COLUMNS
 from connector.customers.sheet import LARGEST, MOST_ROWS, SheetRow, Written, read_sheet
 from connector.errors import WrongUsage
+from connector.texts import spreadsheet_cell
 
 HEADINGS = {"nl": DUTCH_COLUMNS, "en": COLUMNS}
 VALUES = {"division": 123456, "customer_code": "6", "customer_name": "Café Zes", "kvk": "1", "new_kvk": "20147376"}
@@ -142,12 +143,13 @@ def change_member(content: bytes, name: str, *pairs: bytes) -> bytes:
     return out.getvalue()
 
 
-def test_apostrophe_of_the_csv_is_taken_back() -> None:
-    """What the report put in front of a name that looks like a formula does not make it another name."""
-    rows = filled(customer_name="'=1+1")
+@pytest.mark.parametrize("name", ["=1+1", "+31 Bellen", "-10 Korting", "@Thuis", "'t Hoekje"])
+def test_apostrophe_of_the_csv_is_taken_back(name: str) -> None:
+    """What the report put in front of a name that looks like a formula is taken away again, and nothing else."""
+    rows = filled(customer_name=spreadsheet_cell(name))
     text = "\n".join(",".join(map(str, row)) for row in rows)
 
-    assert read_sheet(text.encode())[0].name == "=1+1"
+    assert read_sheet(text.encode())[0].name == name
 
 
 @pytest.mark.parametrize(
@@ -209,6 +211,43 @@ def test_entities_do_not_multiply() -> None:
 
     with pytest.raises(WrongUsage, match="damaged"):
         read_sheet(change_member(content, sheet, b"<sheetData>", b"<sheetData>&a9;"))
+
+
+@pytest.mark.parametrize(("above", "found"), [(19, True), (20, False)])
+def test_headings_are_looked_for_at_the_top(above: int, found: bool) -> None:
+    """Twenty rows are looked through for headings: a table far below, of something else perhaps, is no list."""
+    content = xlsx(*[["Toelichting"]] * above, *filled())
+
+    if found:
+        assert read_sheet(content)[0].number == above + 2
+        return
+    with pytest.raises(WrongUsage, match="no column"):
+        read_sheet(content)
+
+
+def test_rows_of_a_workbook_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sheet with a row too many is refused as a whole: none of its rows is left out in silence."""
+    headings, row = filled()
+    monkeypatch.setattr("connector.customers.sheet.MOST_ROWS", 4)
+
+    assert len(read_sheet(xlsx(headings, row, row, row))) == 3
+    with pytest.raises(WrongUsage, match="more than 4 rows"):
+        read_sheet(xlsx(headings, row, row, row, row))
+
+
+def test_rows_of_a_csv_may_be_short() -> None:
+    """A program that leaves empty cells away at the end of a row has left the number empty."""
+    text = "division,customer_code,new_kvk\n123456,6\n123456,7,20147376\n"
+
+    assert [(row.code, row.new_kvk.text) for row in read_sheet(text.encode())] == [("6", ""), ("7", "20147376")]
+
+
+@pytest.mark.parametrize("value", ["20147376", "=A1"])
+def test_number_without_a_customer_is_not_passed_over(value: str) -> None:
+    """A row in which only a number stands is read: whoever filled it in hears that it belongs to nobody."""
+    rows = xlsx(["division", "customer_code", "new_kvk"], ["", "", value], ["", "", ""])
+
+    assert [(row.number, row.division, row.code) for row in read_sheet(rows)] == [(2, "", "")]
 
 
 def test_rows_have_an_end() -> None:

@@ -204,6 +204,44 @@ def test_what_is_no_list_is_refused(synced: Installation, content: bytes, messag
     assert ended.errors[0].startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("repaired", "codes"),
+    [((), (5, 5)), (("invalid",), (5, 5)), (("missing",), (0, 5)), (("missing", "invalid"), (0, 0))],
+)
+def test_exit_code_tells_a_script_what_is_there(
+    synced: Installation, exact: SandboxServer, repaired: tuple[str, ...], codes: tuple[int, int]
+) -> None:
+    """--fail-on missing ends with 5 when a number is missing, --fail-on any also when one is wrong, and 0 otherwise."""
+    words = expectations.audit(synced.world, DIVISION)
+    bad = [code for code, word in words.items() if word not in {"ok", "not_applicable"}]
+    chosen = [code for code in bad if ("missing" if words[code] == "missing" else "invalid") in repaired]
+    for at, code in enumerate(chosen):
+        exact.state.ui_change_account(DIVISION, code, ChamberOfCommerce=str(20147300 + at))
+    synced.sync()
+
+    ended = [synced.run("audit", "kvk", "--fail-on", word, "--format", "json") for word in ("missing", "any")]
+
+    assert {words[code] == "missing" for code in bad} == {True, False}
+    assert tuple(each.code for each in ended) == codes
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--format", "csv", "--delimiter", ";;"),
+        ("--format", "csv", "--delimiter", '"'),
+        ("--format", "html", "--delimiter", ";"),
+        ("--output", "kvk.txt"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """A delimiter is one character of a csv, and a table goes on the screen: exit 2, and no file."""
+    ended = run_program("audit", "kvk", *words, folder=tmp_path)
+
+    assert (ended.code, ended.out, len(ended.errors), list(tmp_path.glob("kvk*"))) == (2, "", 1, [])
+    assert "config" not in ended.errors[0]
+
+
 def test_huge_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
     """200 MB are not read, not even the settings: the size is enough."""
     with (tmp_path / "huge.xlsx").open("wb") as file:

@@ -117,6 +117,92 @@ def test_plan_of_another_division_is_refused(synced: Installation, divisions: li
     assert synced.server.calls(DIVISION, "POST") == synced.server.calls(DIVISION, "PUT") == 0
 
 
+def test_saved_plan_for_other_settings_is_refused(synced: Installation) -> None:
+    """A plan file that was made for another upload address writes nothing, and the first difference is named."""
+    synced.run("setup", "plan", "--out", "plan.json")
+    synced.change("setup", upload_address="ffffffffffffffffffff@uploads.is")
+
+    ended = synced.run("setup", "apply", "plan.json", "--yes")
+
+    assert (ended.code, len(ended.hints)) == (2, 1)
+    assert ended.errors[0].startswith(f"the plan is not what division {DIVISION} has in the settings (customer ")
+    assert synced.server.calls(DIVISION, "POST") == synced.server.calls(DIVISION, "PUT") == 0
+
+
+def test_one_division_of_a_saved_plan_is_applied(synced: Installation) -> None:
+    """With --division the rest of the file is left alone, also what is for a division that is not connected here."""
+    synced.run("setup", "plan", "--out", "plan.json", "--customer", "1")
+    file = synced.folder / "plan.json"
+    data = json.loads(file.read_text(encoding="utf-8"))
+    data["plans"].append({**data["plans"][0], "division": 999})
+    file.write_text(json.dumps(data), encoding="utf-8")
+
+    ended = synced.run("setup", "apply", "plan.json", "--yes", "--division", str(DIVISION), "--json")
+
+    assert (ended.code, ended.json["applied"]) == (0, len(data["plans"][0]["changes"]))
+
+
+def test_override_comes_too_late_for_a_saved_plan(synced: Installation) -> None:
+    """What a saved plan holds was decided when it was made."""
+    synced.run("setup", "plan", "--out", "plan.json")
+
+    ended = synced.run("setup", "apply", "plan.json", "--override", "uses_peppol", "--yes")
+
+    assert (ended.code, ended.errors) == (2, ["--override goes with making a plan, not with a saved one"])
+    assert synced.server.calls(DIVISION, "POST") == 0
+
+
+def test_nothing_is_written_without_a_yes(synced: Installation) -> None:
+    """Without a terminal and without --yes neither apply nor undo writes anything."""
+    asked = synced.run("setup", "apply")
+    assert (asked.code, synced.server.calls(DIVISION, "POST"), synced.server.calls(DIVISION, "PUT")) == (2, 0, 0)
+    synced.run("setup", "apply", "--limit", "3", "--yes")
+    before = cards(synced)
+
+    undone = synced.run("setup", "undo")
+
+    assert (undone.code, cards(synced)) == (2, before)
+
+
+def test_refusals_decide_the_exit_code(synced: Installation) -> None:
+    """An attachment type that Exact does not know is exit 1, with Exact's words for each customer."""
+    synced.change("setup", attachment_type=8)
+
+    ended = synced.run("setup", "apply", "--limit", "4", "--yes")
+
+    assert (ended.code, "Ongeldige referentie: Type factuurbijlage" in ended.out) == (1, True)
+    assert ended.errors[0].endswith("changes failed")
+
+
+def test_one_customer_is_undone(
+    synced: Installation, exact: SandboxServer, planned: dict[str, expectations.ExpectedSetup]
+) -> None:
+    """--customer takes back that card's changes only; unknown codes have nothing to undo."""
+    code = code_to_invoice_by_mail(planned)
+    before = exact.state.account(DIVISION, code)["InvoicingMethod"]
+    changes = sum(len(one.actions) for one in planned.values())
+    assert synced.run("setup", "apply", "--yes").code == 0
+
+    undone = synced.run("setup", "undo", "--customer", code, "--yes", "--json")
+    nobody = synced.run("setup", "undo", "--customer", "nobody", "--yes")
+
+    assert (undone.json["applied"], nobody.code) == (len(planned[code].actions), 1)
+    assert undone.json["applied"] < changes
+    assert exact.state.account(DIVISION, code)["InvoicingMethod"] == before
+
+
+def test_older_run_is_undone_by_its_name(synced: Installation) -> None:
+    """--run takes back that run, and what a later one changed stays."""
+    older = synced.run("setup", "apply", "--limit", "2", "--yes", "--json").json
+    before = cards(synced)
+    newer = synced.run("setup", "apply", "--limit", "3", "--yes", "--json").json
+
+    undone = synced.run("setup", "undo", "--run", older["run"], "--yes", "--json").json
+
+    assert (older["applied"], newer["applied"], undone["applied"]) == (2, 3, 2)
+    assert cards(synced) != before
+
+
 def test_applied_plan_is_known_after_a_sync(synced: Installation) -> None:
     """After an apply a sync brings nothing that a plan would change again."""
     assert synced.run("setup", "apply", "--yes").code == 0
@@ -231,6 +317,23 @@ def test_status_counts_the_five_steps(synced: Installation, planned: dict[str, e
     needing = sum(bool({"create_contact", "update_contact"} & set(one.actions)) for one in planned.values())
     assert contact["to_do"] == needing
     assert contact["done"] + contact["to_do"] + contact["skipped"] + contact["conflict"] == len(planned)
+
+
+def test_card_without_an_attachment_type_teaches_nothing(synced: Installation, exact: SandboxServer) -> None:
+    """A customer on which nobody has chosen a type is refused: an empty one would be set on everybody."""
+    exact.state.ui_change_account(DIVISION, 1, InvoiceAttachmentType=None)
+    synced.sync()
+
+    ended = synced.run("setup", "learn", "--customer", "1")
+
+    assert (ended.code, ended.errors) == (2, ["customer 1 has no attachment type"])
+
+
+def test_unknown_customer_is_no_empty_plan(synced: Installation) -> None:
+    """A code that nobody has ends with an error and not with a plan of nobody."""
+    ended = synced.run("setup", "plan", "--customer", "nobody", "--json")
+
+    assert (ended.code, ended.out, ended.errors) == (1, "", ["there is no customer nobody"])
 
 
 def test_learnt_attachment_type_is_used(synced: Installation, exact: SandboxServer) -> None:

@@ -113,7 +113,8 @@ class Register:
         ]
         if not found:
             return 404, fault("IPD5200", "Er zijn geen resultaten gevonden.")
-        return 200, json.dumps({"pagina": 1, "totaal": len(found), "resultaten": [each.result() for each in found]})
+        page = [each.result() for each in found[: int(query.get("resultatenPerPagina", 10))]]
+        return 200, json.dumps({"pagina": 1, "totaal": len(found), "resultaten": page})
 
 
 def fault(code: str, words: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from connector.storage.divisions import PinnedDivision
 from connector.storage.envelopes import Origin
 from connector.storage.invoices import ReceivedInvoice
 from connector.usecases.audit_kvk import audit_kvk, changes_since, remember_report
+
+from .office import OpenOffice
 
 TODAY = date(2026, 11, 2)
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -95,6 +98,31 @@ def test_own_vat_number_is_known(database: Database) -> None:
     store(database, kvk="20147376", vat_number=VAT)
 
     assert audit_kvk(database, CODE, today=TODAY).summary.doubtful == 1
+
+
+def test_own_number_is_known(database: Database) -> None:
+    """A card with the division's own KvK number is told to have it."""
+    store(database, kvk="55667788")
+
+    assert [finding.status for finding in audit_kvk(database, CODE, today=TODAY).findings] == ["own_number"]
+
+
+def test_money_is_that_of_the_finished_invoices(open_office: OpenOffice) -> None:
+    """By customer, count and sum are those of its finished invoices of twelve months in Exact; open ones are none."""
+    office = open_office(customers=12, invoices=60)
+    office.sync(start_date=date(2025, 1, 1))
+    expected: dict[str, tuple[int, Decimal]] = {}
+    for row in office.server.state.rows(CODE, "invoices"):
+        if row["Status"] == 50 and str(row["InvoiceDate"])[:10] > "2025-11-02":
+            count, amount = expected.get(row["InvoiceTo"], (0, Decimal(0)))
+            expected[row["InvoiceTo"]] = (count + 1, amount + Decimal(str(row["AmountDC"])))
+
+    made = audit_kvk(office.database, CODE, today=TODAY)
+
+    assert expected
+    assert {one.customer.id: (one.invoices_12m, one.amount_12m) for one in made.findings if one.invoices_12m} == {
+        customer: sums for customer, sums in expected.items() if customer in {one.customer.id for one in made.findings}
+    }
 
 
 def test_remembered_report_is_compared_with(database: Database) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from servers.register import KEY, Business, Register, fault, serving
@@ -13,6 +13,7 @@ from connector.errors import RegisterUnavailable
 from connector.exact_sandbox.expectations import audit as expected_audit
 from connector.exact_sandbox.people import FOREIGN, PRIVATE, Kind
 from connector.kvk import KvkClient, make_http_client
+from connector.storage.register import answers
 from connector.usecases.audit_kvk import audit_kvk
 from connector.usecases.look_up_kvk import LookUpReport, look_up_kvk, price_of, questions_open
 from connector.usecases.plan_setup import setup_status
@@ -86,6 +87,17 @@ def test_answers_are_kept_for_thirty_days(bureau: Bureau, days: int, asked_again
     bureau.look_up(days=days)
 
     assert bool(bureau.register.calls) is asked_again
+
+
+def test_answers_that_no_longer_count_are_forgotten(bureau: Bureau) -> None:
+    """What was asked long ago is not kept: a later look-up deletes it."""
+    bureau.look_up()
+
+    bureau.office.clock.forward(days=40)
+    look_up_kvk(bureau.office.database, bureau.client, [], clock=bureau.office.clock)
+
+    with bureau.office.database.reading() as session:
+        assert answers(session, since=datetime(2000, 1, 1, tzinfo=UTC)) == {}
 
 
 def test_register_that_agrees_changes_no_status(bureau: Bureau) -> None:
@@ -163,10 +175,10 @@ def test_interrupted_look_up_pays_nothing_twice(bureau: Bureau) -> None:
 
 def test_refused_question_does_not_stop_the_others(bureau: Bureau) -> None:
     """An answer that cannot be used leaves one customer unchecked; the others are checked, and the refusal is told."""
-    bureau.register.faults = [(400, fault("IPD0010", "Dat mag niet."))]
+    bureau.register.faults = [(400, fault("IPD0010", "Dat mag niet."))] * 2
 
     report = bureau.look_up()
 
-    assert (report.not_checked, report.stopped_by) == (1, None)
+    assert (report.not_checked, report.stopped_by) == (2, None)
     assert report.refusals == ["the KVK register gives no answer that can be used (400 IPD0010)"]
     assert len(bureau.register.calls) > 5

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from connector.errors import AnswerLost, NothingFound, WrongUsage
+from connector.errors import AnswerLost, Busy, NothingFound, WrongUsage
 from connector.exact.client import ExactClient
 from connector.storage import journal
 from connector.storage.journal import RunKind, StepState
+from connector.usecases.ownership import Lease
 from connector.usecases.send_invoices import (
     PRINTED,
+    UNKNOWN_OUTCOME,
     OpenInvoice,
     SendReport,
     choose,
@@ -136,6 +138,9 @@ def test_refusal_is_told_in_exacts_words(office: Office) -> None:
 
     report = send(office, first, second, client=client)
 
+    with office.database.reading() as session:
+        states = [step.state for step in journal.steps(session, journal.RunId(report.run))]
+    assert states == [StepState.FAILED, StepState.DONE]
     assert report.failed == [(first.name, f"Exact refused {PRINTED}: Verplicht: Factuur")]
     assert [sent.invoice.id for sent, _, _ in report.sent] == [second.invoice.id]
 
@@ -182,6 +187,7 @@ def test_killed_while_printing(office: Office, when: str) -> None:
     printed_before = when == "after"
     assert prints(office) == 1
     assert (list(report.uncertain), len(report.sent)) == (([each.invoice.id], 0) if printed_before else ([], 1))
+    assert report.skipped == []
     with office.database.reading() as session:
         assert not journal.open_steps(session, office.division.code, (RunKind.SEND,))
 
@@ -232,6 +238,112 @@ def test_changed_meanwhile(office: Office, change: dict[str, Any]) -> None:
     report = send(office, each)
 
     assert (report.skipped, prints(office)) == ([(each.name, "changed_meanwhile")], 0)
+
+
+def test_payer_is_the_customer(office: Office) -> None:
+    """Of an invoice for another account than the one that ordered, the card of the one that pays counts."""
+    each = waiting(office)[0]
+    rows = office.server.state.accounts(DIVISION)
+    other = next(row["ID"] for row in rows if row["ID"] != each.customer.id and row["Status"] == "C")
+    office.server.state.change_invoice(DIVISION, in_exact(office, each), InvoiceTo=other)
+
+    office.sync()
+
+    assert {one.invoice.id: one.customer.id for one in waiting(office)}[each.invoice.id] == other
+
+
+def test_deleted_meanwhile(office: Office) -> None:
+    """An invoice that is gone in Exact is not printed."""
+    each = waiting(office)[0]
+    office.server.state.ui_delete(DIVISION, "invoices", each.invoice.id)
+
+    report = send(office, each)
+
+    assert (report.skipped, prints(office)) == ([(each.name, "changed_meanwhile")], 0)
+
+
+def test_other_payer_meanwhile(office: Office) -> None:
+    """An invoice that goes to another customer now is not sent: its card says where, and nobody has seen that."""
+    each = waiting(office)[0]
+    rows = office.server.state.accounts(DIVISION)
+    other = next(row["ID"] for row in rows if row["ID"] != each.customer.id and row["Status"] == "C")
+    office.server.state.change_invoice(DIVISION, in_exact(office, each), InvoiceTo=other)
+
+    report = send(office, each)
+
+    assert (report.skipped, prints(office)) == ([(each.name, "changed_meanwhile")], 0)
+
+
+def test_killed_between_addressing_and_printing(office: Office) -> None:
+    """Killed once our contact was named on the invoice, the next run prints it: that is what somebody said yes to."""
+    each = unaddressed(office, set_up=True)
+    with pytest.raises(Killed):
+        send(office, each, client=dying(office, when="before", error=Killed()))
+
+    report = send(office, each)
+
+    assert (prints(office), report.skipped, len(report.sent)) == (1, [], 1)
+    assert in_exact(office, each)["InvoiceToContactPerson"] == upload_contacts(office, each)[0]
+
+
+def test_journal_keeps_that_the_outcome_is_unknown(office: Office) -> None:
+    """Of an invoice that was printed by a killed run the journal says that nobody knows whether it was sent."""
+    each = waiting(office)[0]
+    with pytest.raises(Killed):
+        send(office, each, client=dying(office, when="after", error=Killed()))
+    with office.database.reading() as session:
+        (step,) = journal.open_steps(session, office.division.code, (RunKind.SEND,))
+
+    send(office, each)
+
+    with office.database.reading() as session:
+        (kept,) = journal.steps(session, step.run_id)
+    assert (kept.state, kept.error) == (StepState.DONE, UNKNOWN_OUTCOME)
+
+
+@pytest.mark.parametrize("way", ["Document", "Email", "PostboxMessage", "Peppol"])
+def test_every_error_of_the_answer_is_told(office: Office, way: str) -> None:
+    """Whichever way of sending failed, Exact's words are in the report and in the journal."""
+    each = waiting(office)[0]
+    client = office.client
+    real = client.post
+    name, words = f"{way}CreationError", "Het kan niet"
+    client.post = lambda path, body: {**real(path, body), name: words}  # type: ignore[method-assign]
+
+    report = send(office, each, client=client)
+
+    with office.database.reading() as session:
+        (step,) = journal.steps(session, journal.RunId(report.run))
+    assert report.sent == []
+    assert [error for _, error in report.failed] == [f"printed, but not sent: {name}: {words}"]
+    assert step.error == f"{name}: {words}"
+
+
+def test_long_run_keeps_its_turn(office: Office) -> None:
+    """However long the printing takes, nobody else begins to send in this division in the meantime."""
+    chosen = waiting(office)
+    client = office.client
+    real = client.post
+
+    def post(path: str, body: Any) -> Any:
+        office.clock.forward(minutes=9)
+        with pytest.raises(Busy), Lease(office.database, f"send:{DIVISION}", now=office.clock()):
+            pass  # pragma: no cover
+        return real(path, body)
+
+    client.post = post  # type: ignore[method-assign]
+
+    report = send(office, *chosen, client=client)
+
+    assert len(report.sent) == len(chosen) > 1
+
+
+def test_start_date_itself_may_be_sent(office: Office) -> None:
+    """An invoice dated on the start date is no history."""
+    first = waiting(office)[0]
+    on_the_day = replace(first, invoice=replace(first.invoice, number=8, invoice_date=START))
+
+    assert choose([on_the_day], ["8"], {DIVISION: START}) == [on_the_day]
 
 
 def test_choice_by_number_and_id(office: Office) -> None:

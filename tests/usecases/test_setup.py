@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from connector.customer import Division
 from connector.customers.setup import (
     CONFLICTS,
     WRITES_PER_CHECK,
     Action,
+    Change,
     Plan,
     SkipReason,
     plans_as_file,
     plans_from_file,
 )
-from connector.errors import AnswerLost, Busy, NothingFound, RightsMissing
+from connector.errors import AnswerLost, Busy, ExactRejected, NothingFound, RightsMissing
 from connector.exact.client import ExactClient
 from connector.exact_sandbox import expectations
 from connector.exact_sandbox.people import Kind
 from connector.storage import customers, journal
 from connector.storage.journal import StepState
+from connector.usecases.apply_setup import SetupReport
 from connector.usecases.ownership import Lease
 from connector.usecases.plan_setup import find_customer, plan_setup, require_customers, setup_status
 from connector.usecases.undo_setup import undo_setup, undoable_steps
@@ -125,7 +130,7 @@ def test_plan_asks_exact_nothing(few: Office) -> None:
 
 def test_code_that_nobody_has(few: Office) -> None:
     """A customer code that does not exist is an error, not an empty plan; one that exists is none."""
-    require_customers(few.database, [few.division.code], frozenset({"3"}))
+    require_customers(few.database, [Division(999), few.division.code], frozenset({"3"}))
 
     with pytest.raises(NothingFound, match="nobody"):
         require_customers(few.database, [few.division.code], frozenset({"3", "nobody"}))
@@ -150,6 +155,21 @@ def test_status_counts_move_from_to_do_to_done(few: Office) -> None:
     assert [step.step for step in after] == [1, 2, 3, 4, 5]
     assert [step.to_do > 0 for step in before if step.key in ("contact", "invoicing")] == [True, True]
     assert [step.to_do for step in after if step.key in ("contact", "invoicing")] == [0, 0]
+
+
+@pytest.mark.parametrize("days", [0, 60, 3650])
+def test_sent_invoices_are_counted_from_the_start_date(open_office: OpenOffice, days: int) -> None:
+    """Step 5 counts what Exact finished since the start date of the settings, and what stands open."""
+    office = open_office(customers=12, invoices=60)
+    office.sync(start_date=TODAY - timedelta(days=3650))
+    start = TODAY - timedelta(days=days)
+    wanted = office.wiring.wanted(DIVISION)
+
+    sent = setup_status(office.database, office.division.code, wanted, today=TODAY, start_date=start)[-1]
+
+    rows = office.server.state.rows(DIVISION, "invoices")
+    finished = [row for row in rows if row["Status"] == 50 and str(row["InvoiceDate"])[:10] >= start.isoformat()]
+    assert (sent.key, sent.done, sent.to_do) == ("sent", len(finished), sum(row["Status"] == 20 for row in rows))
 
 
 # Apply
@@ -246,6 +266,15 @@ def test_calls_of_an_apply(few: Office, writes_per_check: int, monkeypatch: pyte
     assert max(Counter(change.customer.id for change in plan.changes).values()) == 2
 
 
+def test_nothing_is_checked_between_two_writes_to_a_card(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between contact and method our contact is the main one for a moment: that is no failure."""
+    monkeypatch.setattr("connector.usecases.apply_setup.WRITES_PER_CHECK", 2)
+
+    report = office.apply(only(office, Kind.NO_CONTACT))
+
+    assert (report.applied, report.failed) == (2, [])
+
+
 def test_limit_stops_after_so_many_changes(few: Office) -> None:
     """`limit` applies the first changes only; what remains is counted, and the next run does it."""
     plan = few.plan()
@@ -282,11 +311,12 @@ def test_card_changed_by_hand_is_left_alone(office: Office) -> None:
     assert len(ours_on(office, code_of(office, Kind.NO_CONTACT))) == 1
 
 
-def test_card_blocked_by_hand_is_left_alone(office: Office) -> None:
-    """A customer that was blocked after the plan was made gets no contact any more."""
+@pytest.mark.parametrize("change", [{"Blocked": True}, {"Status": "P"}])
+def test_card_blocked_by_hand_is_left_alone(office: Office, change: dict[str, Any]) -> None:
+    """A customer that was blocked or made a prospect after the plan was made gets no contact any more."""
     code = code_of(office, Kind.NO_CONTACT)
     plan = only(office, Kind.NO_CONTACT)
-    office.server.state.ui_change_account(DIVISION, code, Blocked=True)
+    office.server.state.ui_change_account(DIVISION, code, **change)
 
     report = office.apply(plan)
 
@@ -294,18 +324,82 @@ def test_card_blocked_by_hand_is_left_alone(office: Office) -> None:
     assert ours_on(office, code) == []
 
 
-def test_card_changed_since_a_saved_plan_is_left_alone(office: Office) -> None:
-    """A plan from a file knows only what it changes: a customer who chose Peppol meanwhile keeps his settings."""
-    code = code_of(office, Kind.METHOD_ONLY)
-    plan = plans_from_file(plans_as_file([only(office, Kind.METHOD_ONLY)]))[0]
-    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=32)
-    before = office.server.state.account(DIVISION, code)
+@pytest.mark.parametrize(
+    ("kind", "method"),
+    [
+        (Kind.METHOD_ONLY, 4),
+        (Kind.DOTS, 8),
+        (Kind.NO_CONTACT, 32),
+        (Kind.DOTS, 32),
+        (Kind.SET_UP, 4),
+        (Kind.SET_UP, 32),
+    ],
+)
+def test_card_changed_since_a_saved_plan_is_left_alone(office: Office, kind: Kind, method: int) -> None:
+    """A plan from a file knows only what it changes: who chose another way meanwhile keeps the card as it is."""
+    code = code_of(office, kind)
+    office.server.state.ui_change_account(DIVISION, code, InvoiceAttachmentType=1)
+    office.sync()
+    plan = plans_from_file(plans_as_file([only(office, kind)]))[0]
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=method)
+    office.sync()
+    before = cards(office)
 
-    office.apply(plan)
+    report = office.apply(plan)
 
-    after = office.server.state.account(DIVISION, code)
-    assert after["InvoiceAttachmentType"] == before["InvoiceAttachmentType"]
-    assert after["InvoicingMethod"] == 32
+    assert plan.changes
+    assert cards(office) == before
+    assert len(report.skipped) + len(report.failed) == len(plan.changes)
+
+
+def test_attachment_type_chosen_meanwhile_is_kept(office: Office) -> None:
+    """A type that somebody chose after the plan was made is no longer the one that the plan saw."""
+    code = code_of(office, Kind.HALF_SET_UP)
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=E_MAIL, InvoiceAttachmentType=1)
+    office.sync()
+    plan = only(office, Kind.HALF_SET_UP)
+    office.server.state.ui_change_account(DIVISION, code, InvoiceAttachmentType=2)
+
+    report = office.apply(plan)
+
+    assert [skip.reason for skip in report.skipped] == [SkipReason.CHANGED_MEANWHILE]
+    assert office.server.state.account(DIVISION, code)["InvoiceAttachmentType"] == 2
+
+
+def set_kvk(office: Office, code: str, number: str) -> Plan:
+    """A plan that sets one customer's number, as `kvk fill` makes it."""
+    card = find_customer(office.database, office.division.code, code)
+    change = Change(
+        customer=card,
+        action=Action.SET_KVK,
+        before={"ChamberOfCommerce": card.kvk or None},
+        after={"ChamberOfCommerce": number},
+    )
+    return replace(office.plan(only=frozenset({code})), changes=(change,))
+
+
+def test_number_that_somebody_typed_meanwhile_is_kept(office: Office) -> None:
+    """A KvK number that was put on the card after the list was filled in is not overwritten."""
+    code = code_of(office, Kind.MISSING)
+    plan = set_kvk(office, code, "20147376")
+    office.server.state.ui_change_account(DIVISION, code, ChamberOfCommerce="20147377")
+
+    report = office.apply(plan)
+
+    assert [skip.reason for skip in report.skipped] == [SkipReason.CHANGED_MEANWHILE]
+    assert office.server.state.account(DIVISION, code)["ChamberOfCommerce"] == "20147377"
+
+
+def test_number_is_set_on_a_card_that_gets_no_invoices(office: Office) -> None:
+    """A KvK number is no matter of who gets invoices how: it is set on a card that was blocked meanwhile, too."""
+    code = code_of(office, Kind.NO_CONTACT)
+    plan = set_kvk(office, code, "20147376")
+    office.server.state.ui_change_account(DIVISION, code, Blocked=True)
+
+    report = office.apply(plan)
+
+    assert (report.applied, report.skipped) == (1, [])
+    assert office.server.state.account(DIVISION, code)["ChamberOfCommerce"] == "20147376"
 
 
 def test_saved_plan_is_applied(few: Office) -> None:
@@ -396,6 +490,56 @@ def test_contact_changed_meanwhile_leaves_the_method_alone(office: Office) -> No
     assert [action for _, action, _ in report.failed] == ["set_invoicing"]
 
 
+def test_contact_corrected_by_hand_lets_the_method_go_on(office: Office) -> None:
+    """Somebody gave the outdated contact the right address before we did: the customer is turned to e-mail."""
+    code = code_of(office, Kind.OUTDATED)
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=1)
+    office.sync()
+    plan = only(office, Kind.OUTDATED)
+    outdated = next(change.contact for change in plan.changes if change.action is Action.UPDATE_CONTACT)
+    assert outdated is not None
+    office.server.state.ui_change_contact(DIVISION, outdated, Email=ADDRESS)
+
+    report = office.apply(plan)
+
+    assert office.server.state.account(DIVISION, code)["InvoicingMethod"] == E_MAIL
+    assert (report.failed, [skip.reason for skip in report.skipped]) == ([], [SkipReason.CHANGED_MEANWHILE])
+
+
+def test_progress_is_told_change_by_change(few: Office) -> None:
+    """Whoever waits hears of each change, skipped ones included, how many are done of how many."""
+    plan = few.plan()
+    few.server.state.ui_change_account(DIVISION, plan.changes[0].customer.code, Blocked=True)
+    told: list[tuple[int, int]] = []
+
+    few.apply(plan, progress=lambda done, total: told.append((done, total)))
+
+    assert told == [(done, len(plan.changes)) for done in range(1, len(plan.changes) + 1)]
+
+
+@pytest.mark.parametrize("work", ["apply", "undo"])
+def test_long_run_keeps_its_turn(few: Office, work: str) -> None:
+    """However long it takes, nobody else begins with the set-up of the division in the meantime."""
+    if work == "undo":
+        few.apply()
+    refused: list[int] = []
+
+    def somebody_else(done: int, total: int) -> None:
+        few.clock.forward(minutes=9)
+        with pytest.raises(Busy), Lease(few.database, f"setup:{DIVISION}", now=few.clock()):
+            pass  # pragma: no cover
+        refused.append(done)
+
+    if work == "apply":
+        few.apply(progress=somebody_else)
+    else:
+        code = few.division.code
+        steps = undoable_steps(few.database, [code])[code]
+        undo_setup(few.database, few.client, code, steps=steps, clock=few.clock, progress=somebody_else)
+
+    assert len(refused) > 2
+
+
 def test_missing_right_stops_the_run(few: Office) -> None:
     """Without the right to write the run ends early and says why; nothing is lost."""
     plan = few.plan()
@@ -478,6 +622,30 @@ def test_value_that_exact_does_not_keep_is_an_error(office: Office, field: str) 
     assert report.applied == len(plan.changes) - 1
 
 
+def test_main_contact_that_exact_does_not_give_up_is_told(office: Office) -> None:
+    """Where Exact keeps our contact as the main one that is an error; the contact is there, and an undo removes it."""
+    code = code_of(office, Kind.NO_CONTACT)
+    before = office.server.state.account(DIVISION, code)
+    client = office.client
+    real = client.put
+
+    def put(path: str, guid: str, changes: Any) -> None:
+        real(path, guid, {name: value for name, value in changes.items() if name != "MainContact"})
+
+    client.put = put  # type: ignore[method-assign]
+
+    report = office.apply(only(office, Kind.NO_CONTACT), client=client)
+
+    assert [(customer.code, action, error) for customer, action, error in report.failed] == [
+        (code, "create_contact", "Exact keeps our contact as the main contact")
+    ]
+    assert (report.applied, report.remaining) == (1, 0)
+    office.undo()
+    after = office.server.state.account(DIVISION, code)
+    assert ours_on(office, code) == []
+    assert after["InvoicingMethod"] == before["InvoicingMethod"]
+
+
 # Killed in between
 
 
@@ -524,6 +692,68 @@ def test_killed_at_a_write_is_settled_by_the_next_run(office: Office, method: st
         assert not journal.open_steps(session, office.division.code)
 
 
+def test_killed_run_leaves_a_main_contact_chosen_since(office: Office) -> None:
+    """Killed after our contact became the main one, and somebody made another that: the next run leaves it so."""
+    code = code_of(office, Kind.NO_CONTACT)
+    with pytest.raises(Killed):
+        office.apply(only(office, Kind.NO_CONTACT), client=client_that(office, "post", when="after", error=Killed()))
+    account = office.server.state.account(DIVISION, code)["ID"]
+    person = office.client.post("crm/Contacts", {"Account": account, "LastName": "Met de hand"})["ID"]
+    office.server.state.ui_change_account(DIVISION, code, MainContact=person)
+
+    office.apply(limit=0)
+
+    assert office.server.state.account(DIVISION, code)["MainContact"] == person
+
+
+def test_killed_run_frees_the_main_contact_of_a_card_turned_since(office: Office) -> None:
+    """Killed before the method was set, and somebody chose Peppol: our contact does not stay the main one."""
+    code = code_of(office, Kind.NO_CONTACT)
+    plan = only(office, Kind.NO_CONTACT)
+    with pytest.raises(Killed):
+        office.apply(plan, client=client_that(office, "put", when="before", error=Killed()))
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=32)
+
+    office.apply(plan)
+
+    assert office.server.state.account(DIVISION, code)["MainContact"] is None
+    assert office.server.state.account(DIVISION, code)["InvoicingMethod"] == 32
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    ("kind", "method", "action"),
+    [
+        (Kind.HALF_SET_UP, "put", "set_invoicing"),
+        (Kind.OUTDATED, "put", "update_contact"),
+        (Kind.NO_EMAIL, "post", "create_contact"),
+    ],
+)
+def test_journal_says_what_happened(office: Office, kind: Kind, method: str, action: str, when: str) -> None:
+    """After a kill the next run finds out whether the write arrived: only then it counts as done."""
+    with pytest.raises(Killed):
+        office.apply(only(office, kind), client=client_that(office, method, when=when, error=Killed()))
+
+    office.apply(limit=0)
+
+    with office.database.reading() as session:
+        done = [step.action for step in journal.undoable_steps(session, office.division.code)]
+        assert not journal.open_steps(session, office.division.code)
+    assert done == ([action] if when == "after" else [])
+
+
+def test_lost_put_is_not_taken_for_done(office: Office) -> None:
+    """A change whose answer was lost and that Exact does not have stops the run; the next one makes it."""
+    code = code_of(office, Kind.HALF_SET_UP)
+    plan = only(office, Kind.HALF_SET_UP)
+
+    first = office.apply(plan, client=client_that(office, "put", when="before", error=AnswerLost("lost")))
+    office.apply(plan)
+
+    assert (first.applied, isinstance(first.stopped_by, AnswerLost)) == (0, True)
+    assert office.server.state.account(DIVISION, code)["InvoicingMethod"] == E_MAIL
+
+
 @pytest.mark.parametrize("method", ["post", "put"])
 def test_lost_answer_is_looked_up(office: Office, method: str) -> None:
     """A write that happened and whose answer was lost counts as done, without a second write."""
@@ -535,6 +765,20 @@ def test_lost_answer_is_looked_up(office: Office, method: str) -> None:
     assert (report.applied, report.stopped_by) == (len(plan.changes), None)
     assert writes(office) == len(plan.changes)
     assert len(ours_on(office, code_of(office, Kind.NO_EMAIL))) == 1
+
+
+def test_answer_without_an_id_is_looked_up(office: Office) -> None:
+    """Where Exact answers a POST with nothing that names the contact, it is found by account and address."""
+    client = office.client
+    real = client.post
+    client.post = lambda path, body: dict.fromkeys(real(path, body))  # type: ignore[method-assign]
+
+    report = office.apply(only(office, Kind.NO_EMAIL), client=client)
+
+    made = ours_on(office, code_of(office, Kind.NO_EMAIL))
+    steps = [step for step in steps_of(office, report.run) if step.action == "create_contact"]
+    assert report.failed == []
+    assert [step.contact_id for step in steps] == [row["ID"] for row in made]
 
 
 def test_lost_request_stops_the_run(office: Office) -> None:
@@ -714,10 +958,118 @@ def test_killed_undo_goes_on(office: Office, when: str, method: str) -> None:
         assert not journal.undoable_steps(session, code)
 
 
-def _undo_with(office: Office, client: ExactClient) -> None:
+def _undo_with(office: Office, client: ExactClient) -> SetupReport:
     code = office.division.code
     steps = undoable_steps(office.database, [code])[code]
-    undo_setup(office.database, client, code, steps=steps, clock=office.clock)
+    return undo_setup(office.database, client, code, steps=steps, clock=office.clock)
+
+
+@pytest.mark.parametrize("method", ["delete", "put"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_lost_answer_in_an_undo(office: Office, method: str, when: str) -> None:
+    """What was not put back does not count as undone; the next undo does it, and every card is as it was."""
+    before = cards(office)
+    office.apply(only(office, Kind.NO_EMAIL))
+    steps = journal_steps(office)
+
+    report = _undo_with(office, client_that(office, method, when=when, error=AnswerLost("lost")))
+
+    put_back = steps - journal_steps(office)
+    assert (report.applied, report.stopped_by is None) == (put_back, put_back == steps)
+    office.apply(limit=0)
+    with suppress(NothingFound):
+        office.undo()
+    assert cards(office) == before
+    assert journal_steps(office) == 0
+
+
+def journal_steps(office: Office) -> int:
+    """How many writes are done and not taken back."""
+    with office.database.reading() as session:
+        return len(journal.undoable_steps(session, office.division.code))
+
+
+def test_undo_settles_what_an_undo_left_open(office: Office) -> None:
+    """After a killed undo the next one finds out what became of the open write, whatever else it does."""
+    office.apply(only(office, Kind.NO_EMAIL))
+    with pytest.raises(Killed):
+        _undo_with(office, client_that(office, "put", when="before", error=Killed()))
+
+    office.undo()
+
+    with office.database.reading() as session:
+        assert not journal.open_steps(session, office.division.code)
+    assert journal_steps(office) == 0
+
+
+def test_refusal_in_an_undo_is_told_in_exacts_words(office: Office) -> None:
+    """What Exact does not let us put back is told and stays in the journal; the other changes go back."""
+    office.apply(only(office, Kind.NO_EMAIL))
+    refusal = ExactRejected("Exact refused crm/Accounts: Relatie is vergrendeld")
+
+    report = _undo_with(office, client_that(office, "put", when="before", error=refusal))
+
+    with office.database.reading() as session:
+        kept = [(step.action, step.state, step.error) for step in journal.steps(session, journal.RunId(report.run))]
+    assert [(action, error) for _, action, error in report.failed] == [("set_invoicing", refusal.message)]
+    assert ("set_invoicing", StepState.FAILED, refusal.message) in kept
+    assert (report.applied, report.remaining, journal_steps(office)) == (1, 0, 1)
+    assert ours_on(office, code_of(office, Kind.NO_EMAIL)) == []
+
+
+@pytest.mark.parametrize(("method", "action"), [("put", "set_invoicing"), ("delete", "create_contact")])
+def test_value_that_exact_does_not_put_back_is_an_error(office: Office, method: str, action: str) -> None:
+    """What does not stand there again on reading back is told, does not count as undone, and the next undo does it."""
+    before = cards(office)
+    office.apply(only(office, Kind.NO_EMAIL))
+    client = office.client
+    setattr(client, method, lambda *_: None)
+
+    report = _undo_with(office, client)
+
+    assert [each for _, each, _ in report.failed] == [action]
+    assert report.failed[0][2].startswith("Exact did not")
+    assert (report.applied, report.remaining, journal_steps(office)) == (1, 0, 1)
+    office.undo()
+    assert cards(office) == before
+
+
+def test_settled_undo_counts_for_the_newest_of_two_writes(office: Office) -> None:
+    """Set, changed by hand and set again: a killed undo that arrived took back the second write, not the first."""
+    code = code_of(office, Kind.HALF_SET_UP)
+    older = office.apply(only(office, Kind.HALF_SET_UP))
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=8)
+    office.sync()
+    office.apply(only(office, Kind.HALF_SET_UP))
+    with pytest.raises(Killed):
+        _undo_with(office, client_that(office, "put", when="after", error=Killed()))
+
+    office.apply(limit=0)
+
+    with office.database.reading() as session:
+        left = journal.undoable_steps(session, office.division.code)
+    assert [step.run_id for step in left] == [older.run]
+
+
+def test_undo_goes_backwards(office: Office) -> None:
+    """The last change is taken back first: the method, before the contact that it relies on."""
+    office.apply(only(office, Kind.NO_EMAIL))
+    code = office.division.code
+
+    steps = undoable_steps(office.database, [code])[code]
+
+    assert [step.action for step in steps] == ["set_invoicing", "create_contact"]
+
+
+def test_undo_of_a_named_run(office: Office) -> None:
+    """With the name of an older run that one is undone, and the newer one stays."""
+    older = office.apply(only(office, Kind.NO_EMAIL))
+    office.apply(only(office, Kind.NO_CONTACT))
+
+    office.undo(run=older.run)
+
+    assert ours_on(office, code_of(office, Kind.NO_EMAIL)) == []
+    assert len(ours_on(office, code_of(office, Kind.NO_CONTACT))) == 1
 
 
 def test_undo_of_a_deleted_customer_is_not_left_over(office: Office) -> None:
