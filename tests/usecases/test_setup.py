@@ -478,6 +478,22 @@ def test_value_that_exact_does_not_keep_is_an_error(office: Office, field: str) 
     assert report.applied == len(plan.changes) - 1
 
 
+def test_yes_without_a_change_is_no_success(office: Office) -> None:
+    """Exact says yes to every PUT and changes nothing: none of them counts, and the plan still wants them all."""
+    client = office.client
+    client.put = lambda *args: None  # type: ignore[method-assign]
+    plan = only(office, Kind.NO_EMAIL, Kind.OUTDATED, Kind.METHOD_ONLY, Kind.NO_CONTACT)
+    puts = [(c.customer.code, c.action) for c in plan.changes if c.action is not Action.CREATE_CONTACT]
+
+    report = office.apply(plan, client=client)
+
+    told = [(card.code, Action(action)) for card, action, _ in report.failed]
+    first = [(code_of(office, Kind.NO_CONTACT), Action.CREATE_CONTACT)]  # it stays the main contact
+    assert sorted(told) == sorted(puts + first)
+    after = only(office, Kind.NO_EMAIL, Kind.OUTDATED, Kind.METHOD_ONLY, Kind.NO_CONTACT)
+    assert set(puts) <= {(change.customer.code, change.action) for change in after.changes}
+
+
 # Killed in between
 
 
