@@ -117,6 +117,20 @@ def contacts_of(session: Session, division: Division, customer_id: CustomerId) -
     return tuple(Contact(**row._asdict()) for row in rows)
 
 
+def owner_of(session: Session, division: Division, contact_id: ContactId) -> CustomerId | None:
+    """Whose card a stored contact is on."""
+    statement = select(CONTACTS.c.customer).where(CONTACTS.c.division == division, CONTACTS.c.id == contact_id)
+    found = session.connection().execute(statement).scalar_one_or_none()
+    return None if found is None else CustomerId(found)
+
+
+def unseen_cards(session: Session, division: Division) -> frozenset[CustomerId]:
+    """The customers that a whole reading did not see again, or one of whose contacts it did not."""
+    cards = select(CUSTOMERS.c.id).where(CUSTOMERS.c.division == division, CUSTOMERS.c.timestamp < 0)
+    people = select(CONTACTS.c.customer).where(CONTACTS.c.division == division, CONTACTS.c.timestamp < 0)
+    return frozenset(CustomerId(key) for key in session.connection().execute(cards.union(people)).scalars())
+
+
 def count_contacts(session: Session, division: Division) -> int:
     """How many contacts a division has."""
     statement = select(func.count()).where(CONTACTS.c.division == division)

@@ -28,7 +28,7 @@ from connector.customers.setup import (
     holds,
     is_same,
 )
-from connector.errors import AnswerLost, ConnectorError, NeedsPerson, Permanent, Transient
+from connector.errors import AnswerLost, ConnectorError, ExactDoubtful, NeedsPerson, Permanent, Transient
 from connector.exact import mapping, protocol, records
 from connector.exact.client import ExactClient
 from connector.storage import customers, journal
@@ -36,7 +36,7 @@ from connector.storage.database import Database
 from connector.storage.journal import RunKind, SetupRun, StepId, StepState
 from connector.usecases import read_back
 from connector.usecases.ownership import Lease
-from connector.usecases.read_back import Written, held_version
+from connector.usecases.read_back import Written, held_version, prove
 from connector.usecases.sync_division import sync_cards
 
 log = structlog.get_logger()
@@ -74,7 +74,8 @@ class SetupReport:
             "run": self.run,
             "applied": self.applied,
             "skipped": [
-                {"customer": customer_json(skip.customer), "reason": skip.reason.value} for skip in self.skipped
+                {"customer": customer_json(skip.customer), "reason": skip.reason.value, "now": skip.now or None}
+                for skip in self.skipped
             ],
             "failed": [
                 {"customer": customer_json(customer), "action": action, "error": error}
@@ -121,8 +122,6 @@ def apply_setup(
         chosen = plan.changes[:limit] if limit is not None else plan.changes
         try:
             settle_intentions(database, client, division, clock=clock)
-            if chosen:
-                sync_cards(database, client, division, clock=clock)
             _Run(database, client, division, run, clock, lease, report, upload_address).apply(chosen, progress)
         except (NeedsPerson, Transient) as error:
             report.stopped_by = error
@@ -251,9 +250,17 @@ class _Run:
         self.without_contact: dict[CustomerId, str] = {}
         """Customers whose contact was not made or changed, and why not."""
         self.unchecked: list[_Unchecked] = []
+        self.unread: Mapping[CustomerId, str] = {}
+        """The customers whose card may be older here than in Exact, and why."""
 
     def apply(self, changes: tuple[Change, ...], progress: Progress) -> None:
-        """Every change in turn, with bulk checks between customers."""
+        """Every change in turn, with bulk checks before the first, between customers and at the end.
+
+        Raises:
+            ExactDoubtful: What stands on the cards now cannot be told.
+        """
+        if changes:
+            self.look()
         with_put = {change.customer.id for change in changes if change.action is Action.SET_INVOICING}
         previous: CustomerId | None = None
         for number, change in enumerate(changes, start=1):
@@ -261,7 +268,12 @@ class _Run:
                 self.check()
             previous = change.customer.id
             card, contacts = self.card(change.customer.id)
-            if self.lacks_contact(change, contacts):
+            if change.customer.id in self.unread:
+                why = self.unread[change.customer.id]
+                self.report.skipped.append(
+                    Skip(customer=change.customer, reason=SkipReason.CHANGED_MEANWHILE, now=f"unreadable: {why}")
+                )
+            elif self.lacks_contact(change, contacts):
                 self.leave_invoicing(change)
             elif card is None or not self.is_as_planned(change, card, contacts):
                 if change.action in CONTACT_ACTIONS:
@@ -275,6 +287,13 @@ class _Run:
             progress(number, len(changes))
         if self.unchecked:
             self.check()
+
+    def look(self) -> None:
+        """Bring the cards in the database along, and mind whose may be older there than in Exact."""
+        found = sync_cards(self.database, self.client, self.division, clock=self.clock)
+        self.unread = found.unread
+        if found.doubt is not None:
+            raise found.doubt
 
     def card(self, customer: CustomerId) -> tuple[Customer | None, tuple[Contact, ...]]:
         """The customer and its contacts as the database has them now."""
@@ -445,9 +464,14 @@ class _Run:
 
     def check(self) -> None:
         """Read accounts and contacts back in bulk: what Exact did not keep is a failure that says so."""
+        doubt: ConnectorError | None = None
+        try:
+            self.look()
+        except ExactDoubtful as error:
+            doubt = error  # each record is looked up, and then nothing more is written
         written = [each.written for each in self.unchecked]
         mains = [each.main for each in self.unchecked if each.main is not None]
-        kept = read_back.read_back(self.database, self.client, self.division, [*written, *mains], clock=self.clock)
+        kept = prove(self.database, self.client, self.division, [*written, *mains])
         kept_mains = iter(kept[len(written) :])
         for each, found in zip(self.unchecked, kept, strict=False):
             main = next(kept_mains) if each.main is not None else None
@@ -461,3 +485,5 @@ class _Run:
                 said = "Exact keeps our contact as the main contact"
                 self.report.failed.append((card, action, said))  # it is there: an undo still removes it
         self.unchecked.clear()
+        if doubt is not None:
+            raise doubt

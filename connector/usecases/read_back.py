@@ -74,6 +74,11 @@ def read_back(
         One for each write, in their order. The database holds the records as Exact gave them.
     """
     sync_cards(database, client, division, clock=clock)
+    return prove(database, client, division, written)
+
+
+def prove(database: Database, client: ExactClient, division: Division, written: Sequence[Written]) -> list[Kept]:
+    """The same right after a `sync_cards` of the caller's."""
     doubtful = [each for each in written if each.values is None or not _was_given(database, division, each)]
     accounts = {each.customer for each in doubtful if each.contact is None}
     contacts = {each.contact for each in doubtful if each.contact is not None}
