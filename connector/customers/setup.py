@@ -167,7 +167,7 @@ def plan(
     today: date,
     overrides: frozenset[str] = frozenset(),
     only: frozenset[str] | None = None,
-    division: Division | None = None,
+    division: Division,
 ) -> Plan:
     """Work out what has to change, customer by customer in the order of their codes.
 
@@ -175,16 +175,9 @@ def plan(
         contacts: Of all customers, in any order.
         overrides: Words of `CONFLICTS` that do not count this time.
         only: Codes of the customers to look at; the others are not even counted.
-        division: Needed only where there may be no customers at all.
-
-    Raises:
-        ValueError: Neither customers nor a division.
+        division: Whose plan it is; it may have no customers at all.
     """
     by_customer, everybody = _by_customer(contacts), tuple(customers)
-    if division is None:
-        if not everybody:
-            raise ValueError("no customers: say for which division")
-        division = everybody[0].division
     chosen = sorted((c for c in everybody if only is None or c.code in only), key=lambda c: (len(c.code), c.code))
     by_id = {customer.id: customer for customer in everybody}
     changes: list[Change] = []

