@@ -649,9 +649,12 @@ class _Run:
         return trouble
 
     def confirm_earlier(self) -> None:
-        """Look up what an earlier run wrote and, ending early, did not read back."""
+        """Look up what an earlier run wrote and, ending early, did not read back; our contact is no main contact."""
         with self.database.reading() as session:
             steps = journal.unconfirmed_steps(session, self.division)
+        for step in steps:
+            if step.action == Action.CREATE_CONTACT and step.before == NO_MAIN_CONTACT and step.contact_id is not None:
+                free_main_contact(self.client, step.customer_id, step.contact_id)
         unchecked = [
             _Unchecked(
                 step=step.id,

@@ -23,7 +23,7 @@ def wrote(customer: Customer, contact: ContactId | None = None, **after: Any) ->
 
 def drift(applied: list[Applied], customers: list[Customer], contacts: list[Contact], wanted: Wanted) -> list[Drift]:
     """What has drifted, with the plan that the same cards give."""
-    made = plan(customers, contacts, wanted, today=TODAY)
+    made = plan(customers, contacts, wanted, today=TODAY, division=DIVISION)
     return list(find_drift(applied, customers, contacts, made))
 
 
