@@ -348,6 +348,7 @@ class SalesInvoiceHeader:
     FIELDS: ClassVar[tuple[str, ...]] = (
         "InvoiceID",
         "InvoiceNumber",
+        "InvoiceDate",
         "Status",
         "InvoiceTo",
         "InvoiceToContactPerson",
@@ -356,6 +357,7 @@ class SalesInvoiceHeader:
 
     invoice_id: str
     invoice_number: int | None = None
+    invoice_date: date | None = None
     status: int | None = None
     invoice_to: str | None = None
     invoice_to_contact_person: str | None = None
@@ -368,6 +370,7 @@ class SalesInvoiceHeader:
         return cls(
             invoice_id=read.key("InvoiceID"),
             invoice_number=read.integer("InvoiceNumber"),
+            invoice_date=read.day("InvoiceDate"),
             status=read.integer("Status"),
             invoice_to=read.guid("InvoiceTo"),
             invoice_to_contact_person=read.guid("InvoiceToContactPerson"),
