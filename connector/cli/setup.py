@@ -390,7 +390,8 @@ def _show_reports(reports: list[SetupReport], *, json: bool, verb: str, errors: 
             for customer, action, error in report.failed:
                 say(f"  {customer.code} {customer.name}: {action}: {error}")
             for skip in report.skipped:
-                say(f"  {skip.customer.code} {skip.customer.name}: skipped: {skip.reason.value}")
+                now = f" (now {skip.now})" if skip.now else ""
+                say(f"  {skip.customer.code} {skip.customer.name}: skipped: {skip.reason.value}{now}")
     found = [*errors, *(report.stopped_by for report in reports if report.stopped_by is not None)]
     failed = sum(len(report.failed) for report in reports)
     if failed:

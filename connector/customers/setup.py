@@ -104,6 +104,8 @@ class Skip:
     reason: SkipReason
     invoiced_to: Customer | None = None
     """With `invoiced_to_other_account`: who gets the invoices in the end, and is set up instead."""
+    now: str = ""
+    """With `changed_meanwhile`: what stands there now, in a few words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,19 +28,21 @@ from connector.customers.setup import (
     holds,
     is_same,
 )
-from connector.errors import AnswerLost, ConnectorError, NeedsPerson, Permanent, Transient
+from connector.errors import AnswerLost, ConnectorError, ExactDoubtful, NeedsPerson, Permanent, Transient
 from connector.exact import mapping, protocol, records
 from connector.exact.client import ExactClient
 from connector.storage import customers, journal
 from connector.storage.database import Database
 from connector.storage.journal import RunKind, SetupRun, StepId, StepState
+from connector.usecases import read_back
 from connector.usecases.ownership import Lease
+from connector.usecases.read_back import Written, held_version, prove
 from connector.usecases.sync_division import sync_cards
 
 log = structlog.get_logger()
 
-ACCOUNTS = "crm/Accounts"
-CONTACTS = "crm/Contacts"
+ACCOUNTS = read_back.ACCOUNTS
+CONTACTS = read_back.CONTACTS
 
 CONTACT_ACTIONS = frozenset({Action.CREATE_CONTACT, Action.UPDATE_CONTACT})
 DELETE_CONTACT = "delete_contact"
@@ -72,7 +74,8 @@ class SetupReport:
             "run": self.run,
             "applied": self.applied,
             "skipped": [
-                {"customer": customer_json(skip.customer), "reason": skip.reason.value} for skip in self.skipped
+                {"customer": customer_json(skip.customer), "reason": skip.reason.value, "now": skip.now or None}
+                for skip in self.skipped
             ],
             "failed": [
                 {"customer": customer_json(customer), "action": action, "error": error}
@@ -119,8 +122,6 @@ def apply_setup(
         chosen = plan.changes[:limit] if limit is not None else plan.changes
         try:
             settle_intentions(database, client, division, clock=clock)
-            if chosen:
-                sync_cards(database, client, division, clock=clock)
             _Run(database, client, division, run, clock, lease, report, upload_address).apply(chosen, progress)
         except (NeedsPerson, Transient) as error:
             report.stopped_by = error
@@ -213,6 +214,17 @@ def _contact_written(change: Change) -> ContactId | None:
     return None if MAIN_CONTACT in change.after else change.contact
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Unchecked:
+    """A write that was not read back yet."""
+
+    change: Change
+    step: StepId
+    written: Written
+    main: Written | None
+    """Of a contact that Exact made the main one of its card: that the card has none again."""
+
+
 class _Run:
     """The writes of one run over one division."""
 
@@ -237,10 +249,18 @@ class _Run:
         self.report = report
         self.without_contact: dict[CustomerId, str] = {}
         """Customers whose contact was not made or changed, and why not."""
-        self.unchecked: list[tuple[Change, ContactId | None, StepId]] = []
+        self.unchecked: list[_Unchecked] = []
+        self.unread: Mapping[CustomerId, str] = {}
+        """The customers whose card may be older here than in Exact, and why."""
 
     def apply(self, changes: tuple[Change, ...], progress: Progress) -> None:
-        """Every change in turn, with bulk checks between customers."""
+        """Every change in turn, with bulk checks before the first, between customers and at the end.
+
+        Raises:
+            ExactDoubtful: What stands on the cards now cannot be told.
+        """
+        if changes:
+            self.look()
         with_put = {change.customer.id for change in changes if change.action is Action.SET_INVOICING}
         previous: CustomerId | None = None
         for number, change in enumerate(changes, start=1):
@@ -248,7 +268,12 @@ class _Run:
                 self.check()
             previous = change.customer.id
             card, contacts = self.card(change.customer.id)
-            if self.lacks_contact(change, contacts):
+            if change.customer.id in self.unread:
+                why = self.unread[change.customer.id]
+                self.report.skipped.append(
+                    Skip(customer=change.customer, reason=SkipReason.CHANGED_MEANWHILE, now=f"unreadable: {why}")
+                )
+            elif self.lacks_contact(change, contacts):
                 self.leave_invoicing(change)
             elif card is None or not self.is_as_planned(change, card, contacts):
                 if change.action in CONTACT_ACTIONS:
@@ -262,6 +287,13 @@ class _Run:
             progress(number, len(changes))
         if self.unchecked:
             self.check()
+
+    def look(self) -> None:
+        """Bring the cards in the database along, and mind whose may be older there than in Exact."""
+        found = sync_cards(self.database, self.client, self.division, clock=self.clock)
+        self.unread = found.unread
+        if found.doubt is not None:
+            raise found.doubt
 
     def card(self, customer: CustomerId) -> tuple[Customer | None, tuple[Contact, ...]]:
         """The customer and its contacts as the database has them now."""
@@ -293,6 +325,8 @@ class _Run:
         body = dict(change.after)
         if self.our_contact_is_main(change, card, contacts):
             body |= NO_MAIN_CONTACT
+        version = held_version(self.database, self.division, card.id, _contact_written(change))
+        card_version = held_version(self.database, self.division, card.id, None)
         with self.database.transaction() as session:
             step = journal.add_step(
                 session,
@@ -322,7 +356,20 @@ class _Run:
             journal.finish_step(session, step, StepState.DONE, contact_id=contact_id, now=self.clock())
             self.remember(session, change, card, contact_id, is_main_now)
         self.report.applied += 1
-        self.unchecked.append((change, contact_id, step))
+        main = Written(customer=card.id, contact=None, values=NO_MAIN_CONTACT, version=card_version)
+        frees_main = becomes_main or (body != change.after and not self.is_freed(card.id))
+        self.unchecked.append(
+            _Unchecked(
+                change=change,
+                step=step,
+                written=Written(customer=card.id, contact=contact_id, values=change.after, version=version),
+                main=main if frees_main else None,
+            )
+        )
+
+    def is_freed(self, customer: CustomerId) -> bool:
+        """Whether it will be read back anyway that the card has no main contact."""
+        return any(each.main is not None and each.main.customer == customer for each in self.unchecked)
 
     def our_contact_is_main(self, change: Change, card: Customer, contacts: tuple[Contact, ...]) -> bool:
         """Whether the main contact is one that we made on a card without any; `set_invoicing` takes that back."""
@@ -417,19 +464,26 @@ class _Run:
 
     def check(self) -> None:
         """Read accounts and contacts back in bulk: what Exact did not keep is a failure that says so."""
-        sync_cards(self.database, self.client, self.division, clock=self.clock)
-        for change, contact_id, step in self.unchecked:
-            card, contacts = self.card(change.customer.id)
-            ours = next((contact for contact in contacts if contact.id == contact_id), None)
-            target: Customer | Contact | None = ours if contact_id is not None else card
-            wrong = None
-            if target is None or not holds(target, change.after):
-                wrong = "Exact did not keep the value: " + ", ".join(change.after)
-            elif ours is not None and change.action is Action.CREATE_CONTACT and card and card.main_contact == ours.id:
+        doubt: ConnectorError | None = None
+        try:
+            self.look()
+        except ExactDoubtful as error:
+            doubt = error  # each record is looked up, and then nothing more is written
+        written = [each.written for each in self.unchecked]
+        mains = [each.main for each in self.unchecked if each.main is not None]
+        kept = prove(self.database, self.client, self.division, [*written, *mains])
+        kept_mains = iter(kept[len(written) :])
+        for each, found in zip(self.unchecked, kept, strict=False):
+            main = next(kept_mains) if each.main is not None else None
+            card = self.card(each.change.customer.id)[0] or each.change.customer
+            action = each.change.action.value
+            if found.trouble:
+                self.report.applied -= 1
+                self.failed(each.step, card, action, found.trouble)
+            elif main is not None and main.trouble:
                 self.report.applied -= 1
                 said = "Exact keeps our contact as the main contact"
-                self.report.failed.append((card, change.action.value, said))  # it is there: an undo still removes it
-            if wrong is not None:
-                self.report.applied -= 1
-                self.failed(step, card or change.customer, change.action.value, wrong)
+                self.report.failed.append((card, action, said))  # it is there: an undo still removes it
         self.unchecked.clear()
+        if doubt is not None:
+            raise doubt

@@ -17,7 +17,7 @@ from connector.customers.setup import (
     plans_as_file,
     plans_from_file,
 )
-from connector.errors import AnswerLost, Busy, NothingFound, RightsMissing
+from connector.errors import AnswerLost, Busy, ExactDoubtful, NothingFound, RightsMissing
 from connector.exact.client import ExactClient
 from connector.exact_sandbox import expectations
 from connector.exact_sandbox.people import Kind
@@ -476,6 +476,91 @@ def test_value_that_exact_does_not_keep_is_an_error(office: Office, field: str) 
     assert "Exact did not keep the value" in report.failed[0][2]
     assert field in report.failed[0][2]
     assert report.applied == len(plan.changes) - 1
+
+
+def test_yes_without_a_change_is_no_success(office: Office) -> None:
+    """Exact says yes to every PUT and changes nothing: none of them counts, and the plan still wants them all."""
+    client = office.client
+    client.put = lambda *args: None  # type: ignore[method-assign]
+    plan = only(office, Kind.NO_EMAIL, Kind.OUTDATED, Kind.METHOD_ONLY, Kind.NO_CONTACT)
+    puts = [(c.customer.code, c.action) for c in plan.changes if c.action is not Action.CREATE_CONTACT]
+
+    report = office.apply(plan, client=client)
+
+    told = [(card.code, Action(action)) for card, action, _ in report.failed]
+    first = [(code_of(office, Kind.NO_CONTACT), Action.CREATE_CONTACT)]  # it stays the main contact
+    assert sorted(told) == sorted(puts + first)
+    after = only(office, Kind.NO_EMAIL, Kind.OUTDATED, Kind.METHOD_ONLY, Kind.NO_CONTACT)
+    assert set(puts) <= {(change.customer.code, change.action) for change in after.changes}
+
+
+# Cards that may be older here than in Exact
+
+
+@pytest.mark.parametrize("trouble", ["empty-stream", "moved"])
+def test_nothing_is_written_on_old_cards(office: Office, trouble: str) -> None:
+    """Exact shows nothing, or counts its rows anew: what stands on the cards is not known, and nothing is written."""
+    code = code_of(office, Kind.METHOD_ONLY)
+    plan = only(office, Kind.METHOD_ONLY)
+    if trouble == "moved":
+        office.server.state.move_division(DIVISION)
+    else:
+        office.server.state.faults.on(trouble)
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=32)
+
+    report = office.apply(plan)
+
+    assert isinstance(report.stopped_by, ExactDoubtful)
+    assert "connector sync" in report.stopped_by.hint
+    assert (writes(office), report.remaining) == (0, len(plan.changes))
+
+
+def test_deleted_newest_row_is_no_doubt(office: Office) -> None:
+    """The newest row that we hold was deleted in Exact, which says so: the set-up goes on."""
+    state = office.server.state
+    contact = state.contacts_of(DIVISION, code_of(office, Kind.OTHER_CONTACT))[-1]
+    state.ui_change_contact(DIVISION, contact["ID"], Phone="0000")
+    office.sync()
+    plan = only(office, Kind.METHOD_ONLY)
+    state.ui_delete(DIVISION, "contacts", contact["ID"])
+
+    report = office.apply(plan)
+
+    assert (report.stopped_by, report.applied) == (None, len(plan.changes))
+
+
+@pytest.mark.parametrize("field", ["VATNumber", "FullName"])
+def test_card_that_cannot_be_read_is_left_alone(office: Office, field: str) -> None:
+    """A newer row of a card or of its contact that cannot be read may say anything: skipped, and the others go on."""
+    code = code_of(office, Kind.METHOD_ONLY)
+    plan = only(office, Kind.METHOD_ONLY, Kind.NO_CONTACT)
+    state = office.server.state
+    state.ui_change_account(DIVISION, code, VATNumber="NL0")
+    for row in state.contacts_of(DIVISION, code):
+        state.ui_change_contact(DIVISION, row["ID"], FirstName="Jip")
+    client = office.client
+    odd_rows(client, field, {code, *(str(row["ID"]) for row in state.contacts_of(DIVISION, code))})
+
+    report = office.apply(plan, client=client)
+
+    assert {skip.customer.code for skip in report.skipped} == {code}
+    assert all(field in skip.now for skip in report.skipped)
+    assert state.account(DIVISION, code)["InvoicingMethod"] == plan.changes[0].customer.invoicing_method
+    assert len(ours_on(office, code_of(office, Kind.NO_CONTACT))) == 1
+
+
+def odd_rows(client: ExactClient, field: str, keys: set[str]) -> None:
+    """Let a field of some rows, named by code or id, arrive with another type."""
+    real = client.sync_pages
+
+    def pages(stream: Any, *, since: int) -> Any:
+        for page in real(stream, since=since):
+            for row in page.rows:
+                if field in row and {str(row.get("Code", "")).strip(), row["ID"]} & keys:
+                    row[field] = {}
+            yield page
+
+    client.sync_pages = pages  # type: ignore[method-assign]
 
 
 # Killed in between
