@@ -58,6 +58,14 @@ class SkipReason(StrEnum):
     CHANGED_MEANWHILE = "changed_meanwhile"
 
 
+class Standing(StrEnum):
+    """What a planned change is worth on the card as it is now."""
+
+    DUE = "due"
+    ALREADY_SO = "already_so"
+    CHANGED = "changed"
+
+
 class NoteKind(StrEnum):
     """What is worth a look at a customer's card, but changed by nobody but a person."""
 
@@ -126,6 +134,8 @@ class Plan:
     changes: tuple[Change, ...] = ()
     skips: tuple[Skip, ...] = ()
     notes: tuple[Note, ...] = ()
+    overrides: frozenset[str] = frozenset()
+    """The words of `CONFLICTS` that did not count; they do not when the plan is carried out either."""
     customers: int
     """Every account that was looked at, also those that are no customer."""
     in_order: int
@@ -205,6 +215,7 @@ def plan(
         changes=tuple(changes),
         skips=tuple(skips),
         notes=tuple(notes),
+        overrides=overrides,
         customers=len(chosen),
         in_order=len(chosen) - to_change - len(skips),
         to_change=to_change,
@@ -223,6 +234,72 @@ def calls_needed(writes: int) -> int:
         return 0
     checks = 1 + -(-writes // WRITES_PER_CHECK)
     return writes + CALLS_PER_CHECK * checks
+
+
+def standing(
+    change: Change,
+    card: Customer,
+    contacts: Sequence[Contact],
+    wanted: Wanted,
+    *,
+    today: date,
+    overrides: frozenset[str],
+) -> tuple[Standing, str]:
+    """Judge a planned change anew, on the card as it is now and as the plan itself would judge it.
+
+    Returns:
+        With `CHANGED`, what stands there now in a few words: a reason to skip, or values by Exact's names.
+    """
+    target = _target(change, card, contacts)
+    if change.action is Action.CREATE_CONTACT:
+        is_so = any(is_same(contact.email, change.after["Email"]) for contact in contacts)
+    else:
+        is_so = target is not None and holds(target, change.after)
+    if is_so:
+        return Standing.ALREADY_SO, ""
+    if change.action is not Action.SET_KVK:
+        reason = _out_of_reach(card, today) or _conflict(card, contacts, wanted, overrides)
+        if reason is not None:
+            return Standing.CHANGED, reason.value
+        if not any(_is_like(change, needed) for needed in _needed(card, contacts, wanted)):
+            return Standing.CHANGED, _now(change, target)
+    elif target is None or not holds(target, change.before or {}):
+        return Standing.CHANGED, _now(change, target)
+    return Standing.DUE, ""
+
+
+def contact_written(change: Change) -> ContactId | None:
+    """The contact whose record a change writes; which contact is the main one stands on the account's."""
+    return None if MAIN_CONTACT in change.after else change.contact
+
+
+def _target(change: Change, card: Customer, contacts: Iterable[Contact]) -> Customer | Contact | None:
+    """The record that a change writes; None where it is still to be made, or gone."""
+    if change.action is Action.CREATE_CONTACT:
+        return None
+    written = contact_written(change)
+    return card if written is None else next((each for each in contacts if each.id == written), None)
+
+
+def _is_like(planned: Change, needed: Change) -> bool:
+    """Whether a card still needs what was planned: the same fields of the same record, from the same values."""
+    before, now = planned.before or {}, needed.before or {}
+    return (
+        (planned.action, planned.contact) == (needed.action, needed.contact)
+        and before.keys() == now.keys()
+        and planned.after.keys() == needed.after.keys()
+        and all(is_same(now[name], value) for name, value in before.items())
+    )
+
+
+def _now(change: Change, target: Customer | Contact | None) -> str:
+    if change.action is Action.CREATE_CONTACT:
+        return "a contact of ours with another address"
+    if target is None:
+        return "no such contact"
+    names = ("InvoicingMethod", "InvoiceAttachmentType") if change.action is Action.SET_INVOICING else change.after
+    values = {name: getattr(target, FIELD_OF[name]) for name in names}
+    return ", ".join(f"{name} {'-' if value in (None, '') else value}" for name, value in values.items())
 
 
 def payer_of(customer: Customer, by_id: Mapping[CustomerId, Customer]) -> Customer | None:
@@ -336,9 +413,15 @@ def _conflict(
         found.append(SkipReason.USES_PEPPOL)
     if customer.invoicing_method == POSTBOX != wanted.invoicing_method:
         found.append(SkipReason.USES_POSTBOX)
-    if any(_is_for_invoices(contact) and not _is_ours(contact, wanted) for contact in contacts):
+    if any(_is_somebodys(contact, wanted) for contact in contacts):
         found.append(SkipReason.HAS_OTHER_INVOICE_CONTACT)
     return next((reason for reason in found if reason.value not in overrides), None)
+
+
+def _is_somebodys(contact: Contact, wanted: Wanted) -> bool:
+    """Whether somebody else has a contact for invoices here: by its address, or by the name that ours would have."""
+    named = bool(wanted.upload_address.strip()) and _is_named_as_ours(contact, wanted)
+    return (named or _is_for_invoices(contact)) and not _is_ours(contact, wanted)
 
 
 def _is_for_invoices(contact: Contact) -> bool:
@@ -354,18 +437,23 @@ def _has_address(contact: Contact, wanted: Wanted) -> bool:
 def _is_ours(contact: Contact, wanted: Wanted) -> bool:
     """Recognise our contact by its address, by an older one at InvoiceSharing's host, or by its name.
 
-    Nobody is ours before an upload address is configured.
+    A name alone is nobody's proof: whoever bears it and has an address elsewhere is a stranger. Nobody is ours before
+    an upload address is configured.
     """
-    address, name = wanted.upload_address.strip().casefold(), _words(wanted.contact_name)
+    address, email = wanted.upload_address.strip().casefold(), contact.email.strip().casefold()
     if not address:
         return False
-    at_upload_host = f"@{UPLOAD_HOST}"
-    names = {_words(contact.full_name), _words(f"{contact.first_name} {contact.last_name}")}
+    hosts = {UPLOAD_HOST, address.rpartition("@")[2]}
     return (
         _has_address(contact, wanted)
-        or (address.endswith(at_upload_host) and contact.email.strip().casefold().endswith(at_upload_host))
-        or (name != "" and name in names)
+        or (address.endswith(f"@{UPLOAD_HOST}") and email.endswith(f"@{UPLOAD_HOST}"))
+        or (_is_named_as_ours(contact, wanted) and (email == "" or email.rpartition("@")[2] in hosts))
     )
+
+
+def _is_named_as_ours(contact: Contact, wanted: Wanted) -> bool:
+    name = _words(wanted.contact_name)
+    return name != "" and name in {_words(contact.full_name), _words(f"{contact.first_name} {contact.last_name}")}
 
 
 def _words(name: str) -> str:
@@ -450,6 +538,7 @@ def plan_as_json(plan: Plan) -> dict[str, object]:
             {"customer": _customer_as_json(each.customer), "note": each.kind.value, "contacts": list(each.contacts)}
             for each in plan.notes
         ],
+        "overrides": sorted(plan.overrides),
         "summary": {name: getattr(plan, name) for name in _SUMMARY},
     }
 
@@ -623,8 +712,18 @@ def _read_plan(entry: _Entry) -> Plan:
             for skip in entry.entries("skipped")
         ),
         notes=(),
+        overrides=_read_overrides(entry),
         **counts,
     )
+
+
+def _read_overrides(entry: _Entry) -> frozenset[str]:
+    """Absent in a file that overrides nothing, such as that of `kvk fill`."""
+    words = entry.data.get("overrides", [])
+    known = {reason.value for reason in CONFLICTS}
+    if not isinstance(words, list) or not all(isinstance(word, str) and word in known for word in words):
+        raise entry.wrong("overrides is not a list of reasons that can be overridden")
+    return frozenset(words)
 
 
 def _read_change(entry: _Entry, division: Division) -> Change:

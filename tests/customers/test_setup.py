@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.customer import ContactId, CustomerId, Division
+from connector.customer import Contact, ContactId, Customer, CustomerId, Division
 from connector.customers.setup import (
     Action,
     NoteKind,
     Plan,
     SkipReason,
+    Standing,
     Wanted,
     calls_needed,
     count_steps,
@@ -23,6 +24,7 @@ from connector.customers.setup import (
     plans_as_file,
     plans_from_file,
     require_wanted,
+    standing,
     step_as_json,
 )
 from connector.errors import WrongUsage
@@ -77,10 +79,10 @@ def test_unknown_attachment_type_keeps_from_being_in_order(wanted: Wanted, attac
 
 
 @pytest.mark.parametrize(
-    ("email", "name"), [("oud@uploads.is", ("Jip", "Voorbeeld")), ("oud@elders.example", ("invoicesharing", "EMAIL"))]
+    ("email", "name"), [("oud@uploads.is", ("Jip", "Voorbeeld")), ("", ("invoicesharing", "EMAIL"))]
 )
 def test_outdated_contact_gets_the_address_only(wanted: Wanted, email: str, name: tuple[str, str]) -> None:
-    """Our contact with an older address is recognised by domain or name; its name is kept."""
+    """Our contact with an older address is recognised by domain, one without by its name; its name is kept."""
     customer = make_customer(invoicing_method=2)
     contact = make_contact(customer, email, first_name=name[0], last_name=name[1])
 
@@ -89,6 +91,18 @@ def test_outdated_contact_gets_the_address_only(wanted: Wanted, email: str, name
     (change,) = made.changes
     assert (change.action, change.contact) == (Action.UPDATE_CONTACT, contact.id)
     assert (change.before, change.after) == ({"Email": email}, {"Email": UPLOAD})
+
+
+@pytest.mark.parametrize("email", ["jip@klant.example", "administratie@klant.example"])
+def test_stranger_with_our_name_is_not_ours(wanted: Wanted, email: str) -> None:
+    """Whoever is called what our contact is called, and has an address elsewhere, keeps it: the card is left alone."""
+    wanted = replace(wanted, contact_name="Administratie")
+    customer = make_customer(invoicing_method=2)
+
+    made = plan([customer], [make_contact(customer, email, last_name="Administratie")], wanted, today=TODAY)
+
+    assert made.changes == ()
+    assert [skip.reason for skip in made.skips] == [SkipReason.HAS_OTHER_INVOICE_CONTACT]
 
 
 @pytest.mark.parametrize("email", ["facturen@kantoor.example", "jip@kantoor.example"])
@@ -406,6 +420,101 @@ def test_counts_add_up(cards: list[Any], attachment_type: int | None) -> None:
     assert made.in_order + made.to_change + made.skipped == made.customers == len(cards)
     assert made.to_change == len({change.customer.code for change in made.changes})
     assert plan_as_json(read) == plan_as_json(made)
+
+
+def test_overrides_come_back_from_a_plan_file(wanted: Wanted) -> None:
+    """What a plan sets aside is in its file; a word that cannot be overridden is refused, none at all is fine."""
+    overrides = frozenset({"uses_peppol", "uses_postbox"})
+    made = plan([make_customer(invoicing_method=32)], [], wanted, today=TODAY, overrides=overrides)
+    file: dict[str, Any] = json.loads(json.dumps(plans_as_file([made])))
+
+    read = plans_from_file(file)[0].overrides
+
+    assert read == overrides
+    del file["plans"][0]["overrides"]
+    assert plans_from_file(file)[0].overrides == frozenset()
+    for wrong in (["blocked"], "uses_peppol", [1], None):
+        file["plans"][0]["overrides"] = wrong
+        with pytest.raises(WrongUsage, match="overrides"):
+            plans_from_file(file)
+
+
+# A planned change on the card as it is now
+
+
+def judged(customer: Customer, contacts: list[Contact], wanted: Wanted, now: Customer, **options: Any) -> list[Any]:
+    """Plan on the card as it was, and judge each change on the card as it is now."""
+    overrides = options.get("overrides", frozenset())
+    made = plan([customer], contacts, wanted, today=TODAY, overrides=overrides)
+    theirs = options.get("contacts_now", contacts)
+    return [standing(each, now, theirs, wanted, today=TODAY, overrides=overrides) for each in made.changes]
+
+
+@pytest.mark.parametrize(
+    ("fields", "now"),
+    [
+        ({"ends_on": TODAY - timedelta(days=1)}, "ended"),
+        ({"invoice_account": CustomerId("other")}, "invoiced_to_other_account"),
+        ({"blocked": True}, "blocked"),
+        ({"status": "P"}, "not_a_customer"),
+        ({"invoicing_method": 32}, "uses_peppol"),
+        ({"invoicing_method": 4}, "uses_postbox"),
+    ],
+)
+def test_card_that_a_plan_would_leave_now(wanted: Wanted, fields: dict[str, Any], now: str) -> None:
+    """What would keep the plan from changing a card keeps each planned change from it, and is named."""
+    card = make_customer()
+
+    assert judged(card, [], wanted, replace(card, **fields)) == [(Standing.CHANGED, now)] * 2
+
+
+def test_invoice_contact_that_came_since(wanted: Wanted) -> None:
+    """Somebody made a contact for invoices since: a choice, and each planned change gives way to it."""
+    card = make_customer()
+    came = [make_contact(card, "facturen@klant.example")]
+
+    found = judged(card, [], wanted, card, contacts_now=came)
+
+    assert found == [(Standing.CHANGED, "has_other_invoice_contact")] * 2
+
+
+def test_overridden_choice_is_no_change(wanted: Wanted) -> None:
+    """What the plan set aside when it was made, it sets aside when it is carried out."""
+    card = make_customer(invoicing_method=32)
+
+    found = judged(card, [], wanted, card, overrides=frozenset({"uses_peppol"}))
+
+    assert found == [(Standing.DUE, "")] * 2
+
+
+def test_values_of_now_are_named(wanted: Wanted) -> None:
+    """A value that is neither what stood there nor what is wanted is named; what is already so is no change."""
+    card = make_customer(invoicing_method=1)
+    came = [make_contact(card, UPLOAD, last_name="Met de hand")]
+
+    found = judged(card, [], wanted, replace(card, invoicing_method=8), contacts_now=came)
+
+    assert found == [(Standing.ALREADY_SO, ""), (Standing.CHANGED, "InvoicingMethod 8, InvoiceAttachmentType -")]
+
+
+def test_more_to_do_than_planned_is_a_change(wanted: Wanted) -> None:
+    """Only the attachment type was planned, and the method was changed since: the type alone is not written."""
+    wanted = replace(wanted, attachment_type=4097)
+    card = make_customer(invoicing_method=2, attachment_type=1)
+    contacts = [make_contact(card, UPLOAD)]
+
+    found = judged(card, contacts, wanted, replace(card, invoicing_method=1))
+
+    assert found == [(Standing.CHANGED, "InvoicingMethod 1, InvoiceAttachmentType 1")]
+
+
+def test_contact_to_correct_is_gone(wanted: Wanted) -> None:
+    """Our contact that was to be corrected is not there any more."""
+    card = make_customer(invoicing_method=2)
+
+    found = judged(card, [make_contact(card, "oud@uploads.is")], wanted, card, contacts_now=[])
+
+    assert found == [(Standing.CHANGED, "no such contact")]
 
 
 def one_plan(wanted: Wanted) -> dict[str, Any]:
