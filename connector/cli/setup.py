@@ -33,6 +33,7 @@ from connector.errors import ConnectorError, InvalidSetting, Permanent, WrongUsa
 from connector.exact.budget import Priority, ready_at
 from connector.storage import learned
 from connector.storage.divisions import PinnedDivision
+from connector.storage.journal import SetupStep, UndoableRun
 from connector.usecases.apply_setup import SetupReport, apply_setup
 from connector.usecases.plan_setup import (
     PlannedSetup,
@@ -42,7 +43,7 @@ from connector.usecases.plan_setup import (
     setup_drift,
     setup_status,
 )
-from connector.usecases.undo_setup import undo_setup, undoable_steps
+from connector.usecases.undo_setup import undo_setup, undoable_runs, undoable_steps
 
 app = typer.Typer(no_args_is_help=True)
 TELL_EVERY = 50
@@ -70,7 +71,8 @@ def status(context: typer.Context, division: DivisionOption = None, json: JsonOp
         for pinned in wiring.pinned(division):
             wanted = _wanted(wiring, pinned.code)
             steps = setup_status(wiring.database, pinned.code, wanted, today=wiring.today, start_date=start)
-            found.append((pinned, steps, setup_drift(wiring.database, pinned.code, wanted, today=wiring.today)))
+            drift = setup_drift(wiring.database, pinned.code, wanted, today=wiring.today)
+            found.append((pinned, steps, drift, undoable_runs(wiring.database, [pinned.code])))
     if json:
         print_json(
             {
@@ -79,13 +81,14 @@ def status(context: typer.Context, division: DivisionOption = None, json: JsonOp
                         "division": pinned.code,
                         "steps": [setup.step_as_json(step) for step in steps],
                         "drift": [drift_as_json(each) for each in drift],
+                        "runs": [_run_as_json(run) for run in runs],
                     }
-                    for pinned, steps, drift in found
+                    for pinned, steps, drift, runs in found
                 ]
             }
         )
         return
-    for pinned, steps, drift in found:
+    for pinned, steps, drift, runs in found:
         table = Table("step", "", "done", "to do", "skipped", "conflict", title=f"{pinned.code} {cell(pinned.name)}")
         for step in steps:
             table.add_row(
@@ -94,6 +97,20 @@ def status(context: typer.Context, division: DivisionOption = None, json: JsonOp
         screen().print(table)
         if drift:
             screen().print(_drift_table(drift))
+        if runs:
+            screen().print(_runs_table(runs))
+
+
+def _run_as_json(run: UndoableRun) -> dict[str, object]:
+    return {"run": run.id, "started_at": run.started_at, "changes": run.steps, "customers": run.customers}
+
+
+def _runs_table(runs: Sequence[UndoableRun]) -> Table:
+    """What `undo --run` can name."""
+    table = Table("run", "of", "changes", "customers", title="runs that can be undone (setup undo --run RUN)")
+    for run in runs:
+        table.add_row(run.id, local_time(run.started_at), str(run.steps), str(run.customers))
+    return table
 
 
 def _drift_table(drift: Sequence[Drift]) -> Table:
@@ -329,7 +346,11 @@ def _plans(wiring: Wiring, planfile: Path | None, division: list[int] | None, ov
 def undo(
     context: typer.Context,
     run: Annotated[
-        str | None, typer.Option("--run", help="The run to undo; else the newest that changed these customers.")
+        str | None,
+        typer.Option(
+            "--run",
+            help="The run to undo, as `setup status` lists them; else the newest, with --customer that of each.",
+        ),
     ] = None,
     customer: Annotated[
         list[str] | None, typer.Option("--customer", help="Only the customer with this code; may be repeated.")
@@ -340,40 +361,54 @@ def undo(
 ) -> None:
     """Put back what a run changed; what somebody changed since is left alone."""
     reports: list[SetupReport] = []
+    errors: list[ConnectorError] = []
     with terminal_of(context).wiring() as wiring:
-        chosen = undoable_steps(
-            wiring.database,
-            [pinned.code for pinned in wiring.pinned(division)],
-            run=run,
-            codes=frozenset(customer or []),
-        )
-        steps = [step for theirs in chosen.values() for step in theirs]
-        if not json:
-            table = Table("code", "customer", "take back", "now", "then", title="undo")
-            for step in steps:
-                table.add_row(
-                    cell(step.customer_code),
-                    cell(step.customer_name),
-                    step.action,
-                    cell(_values(step.after)),
-                    cell(_values(step.before)),
-                )
-            screen().print(table)
-        ask(f"Take back these {len(steps)} changes in Exact Online?", yes=yes)
+        pinned = {each.code: each for each in wiring.pinned(division)}
+        chosen = undoable_steps(wiring.database, list(pinned), run=run, codes=frozenset(customer or []))
+        runs = undoable_runs(wiring.database, list(pinned))
+        for code, theirs in chosen.items():
+            what = _which_runs(theirs, runs)
+            note(context, f"division {code} {pinned[code].name}: {what}")
+            if not json:
+                screen().print(_undo_table(theirs, title=cell(f"undo in {code} {pinned[code].name}: {what}")))
+        for code in {each.division for each in runs} - chosen.keys():
+            note(context, f"division {code} {pinned[code].name} has something to undo, too: --division {code}")
+        where = ", ".join(f"{code} {pinned[code].name}" for code in chosen)
+        ask(f"Take back these {sum(map(len, chosen.values()))} changes in Exact Online, in {where}?", yes=yes)
         with progress(context) as show:
             for code, theirs in chosen.items():
-                pinned = wiring.pinned([code])[0]
-                reports.append(
-                    undo_setup(
-                        wiring.database,
-                        wiring.exact(pinned, priority=Priority.SETUP),
-                        code,
-                        steps=theirs,
-                        clock=wiring.clock,
-                        progress=_telling(wiring, code, "undo", show),
-                    )
-                )
-    _show_reports(reports, json=json, verb="taken back")
+                try:
+                    reports.append(_undo(wiring, pinned[code], theirs, _telling(wiring, code, "undo", show)))
+                except ConnectorError as error:  # what was taken back in other divisions is still told
+                    errors.append(error)
+    _show_reports(reports, json=json, verb="taken back", errors=errors)
+
+
+def _undo(
+    wiring: Wiring, pinned: PinnedDivision, steps: Sequence[SetupStep], show: Callable[[int, int], None]
+) -> SetupReport:
+    """Take back what was shown of one division; with customers' codes there may be several."""
+    client = wiring.exact(pinned, priority=Priority.SETUP)
+    return undo_setup(wiring.database, client, pinned.code, steps=steps, clock=wiring.clock, progress=show)
+
+
+def _which_runs(steps: Sequence[SetupStep], runs: Sequence[UndoableRun]) -> str:
+    """The runs that these steps are of, and when each was."""
+    of = {step.run_id for step in steps}
+    return ", ".join(f"run {run.id} of {local_time(run.started_at)}" for run in runs if run.id in of)
+
+
+def _undo_table(steps: Sequence[SetupStep], *, title: str) -> Table:
+    table = Table("code", "customer", "take back", "now", "then", title=title)
+    for step in steps:
+        table.add_row(
+            cell(step.customer_code),
+            cell(step.customer_name),
+            step.action,
+            cell(_values(step.after)),
+            cell(_values(step.before)),
+        )
+    return table
 
 
 def _show_reports(reports: list[SetupReport], *, json: bool, verb: str, errors: Sequence[ConnectorError] = ()) -> None:
@@ -396,7 +431,9 @@ def _show_reports(reports: list[SetupReport], *, json: bool, verb: str, errors: 
     failed = sum(len(report.failed) for report in reports)
     if failed:
         found.append(
-            Permanent(f"{failed} changes failed", hint="the list above says why; put it right and apply again")
+            Permanent(
+                f"{failed} changes failed", hint="the list above says why; put it right and run the command again"
+            )
         )
     finish(found)
 

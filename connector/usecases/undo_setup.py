@@ -18,7 +18,7 @@ from connector.exact import protocol, records
 from connector.exact.client import ExactClient
 from connector.storage import customers, journal
 from connector.storage.database import Database
-from connector.storage.journal import RunId, RunKind, SetupRun, SetupStep, StepId, StepState
+from connector.storage.journal import RunId, RunKind, SetupRun, SetupStep, StepId, StepState, UndoableRun
 from connector.usecases.apply_setup import (
     ACCOUNTS,
     CONTACTS,
@@ -81,6 +81,12 @@ def undoable_steps(
         what = f"of run {run}" if run else "of the set-up"
         raise NothingFound(f"there is nothing to undo {what}", hint="`connector setup status` lists the runs")
     return found
+
+
+def undoable_runs(database: Database, chosen: Sequence[Division]) -> tuple[UndoableRun, ...]:
+    """The runs of these divisions of which something is left to undo, the newest of each first."""
+    with database.reading() as session:
+        return tuple(run for division in chosen for run in journal.undoable_runs(session, division))
 
 
 def undo_setup(

@@ -7,11 +7,13 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from connector.exact_sandbox import SandboxOptions, SandboxServer, expectations
+from connector.exact_sandbox import Mailbox, SandboxOptions, SandboxServer, expectations
+from connector.usecases.ownership import Lease
 
 from .installation import DIVISION, SPEED, Installation
 
@@ -214,6 +216,78 @@ def test_undo_leaves_what_somebody_changed_since(
 
     assert [(one["customer"]["code"], one["reason"]) for one in report["skipped"]] == [(code, "changed_meanwhile")]
     assert exact.state.account(DIVISION, code)["InvoicingMethod"] == 32
+
+
+def test_undo_says_which_run_and_where(synced: Installation) -> None:
+    """Before anything is taken back, the run, when it was and the name of the division are told."""
+    run = synced.run("setup", "apply", "--yes", "--json").json["run"]
+    name = synced.world.division(DIVISION).seller.name
+
+    undone = synced.run("setup", "undo")
+
+    assert undone.code == 2  # nobody to ask
+    assert re.search(rf"division {DIVISION} {re.escape(name)}: run {run} of \d{{4}}-", undone.err)
+
+
+def test_undo_of_an_unknown_customer_is_refused(synced: Installation) -> None:
+    """A code that nobody has is an error that names it, and nothing is taken back."""
+    assert synced.run("setup", "apply", "--yes").code == 0
+    applied = cards(synced)
+
+    ended = synced.run("setup", "undo", "--customer", "1", "--customer", "nobody", "--yes")
+
+    assert (ended.code, ended.errors) == (1, ["there is no customer nobody"])
+    assert cards(synced) == applied
+
+
+def test_status_lists_the_runs_that_can_be_undone(synced: Installation) -> None:
+    """`setup status` names a run with how much of it can be undone, and no longer once it is undone."""
+    applied = synced.run("setup", "apply", "--yes", "--json").json
+
+    before = synced.run("setup", "status", "--json").json["divisions"][0]["runs"]
+    table = synced.run("setup", "status").out
+    synced.run("setup", "undo", "--yes")
+    after = synced.run("setup", "status", "--json").json["divisions"][0]["runs"]
+
+    assert [(run["run"], run["changes"]) for run in before] == [(applied["run"], applied["applied"])]
+    assert (applied["run"] in table, after) == (True, [])
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[tuple[Installation, int]]:
+    """Two divisions that are set up, and the code of the second."""
+    options = SandboxOptions(customers=3, invoices=1, divisions=2, speed=SPEED)
+    with SandboxServer(options) as server, Mailbox(tmp_path / "mails") as mailbox:
+        installation = Installation(tmp_path / "office", server, mailbox)
+        codes = [division.code for division in server.state.world.divisions]
+        for code in codes:
+            installation.change(f"setup.divisions.{code}", upload_address=server.state.world.upload_address(code))
+        installation.make_database()
+        installation.connect()
+        installation.sync()
+        assert installation.run("setup", "apply", "--yes").code == 0
+        yield installation, next(code for code in codes if code != DIVISION)
+
+
+def test_undo_names_the_division_that_it_leaves_out(two: tuple[Installation, int]) -> None:
+    """A run is of one division: the other one that has something to undo is named, with how."""
+    installation, _ = two
+    divisions = installation.run("setup", "status", "--json").json["divisions"]
+    newest = {each["division"]: each["runs"][0]["run"] for each in divisions}
+
+    undone = installation.run("setup", "undo", "--yes", "--json")
+
+    older = min(newest, key=lambda division: str(newest[division]))
+    assert re.search(rf"division {older} .* has something to undo, too: --division {older}", undone.err)
+
+
+def test_undo_that_fails_in_one_division_tells_of_the_other(two: tuple[Installation, int]) -> None:
+    """Customers of two divisions have one code: while another process is at the second, the first is still told."""
+    installation, other = two
+    with installation.wiring() as wiring, Lease(wiring.database, f"setup:{other}", now=wiring.clock()):
+        undone = installation.run("setup", "undo", "--customer", "1", "--yes", "--json")
+
+    assert (undone.code, undone.json["applied"] > 0) == (4, True)
 
 
 def test_status_counts_the_five_steps(synced: Installation, planned: dict[str, expectations.ExpectedSetup]) -> None:
