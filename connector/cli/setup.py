@@ -308,7 +308,8 @@ def _apply(wiring: Wiring, plan: Plan, limit: int | None, show: Callable[[int, i
         wiring.database,
         wiring.exact(wiring.pinned([plan.division])[0], priority=Priority.SETUP),
         plan,
-        upload_address=wiring.wanted(plan.division).upload_address,
+        wanted=wiring.wanted(plan.division),
+        today=wiring.today,
         clock=wiring.clock,
         limit=limit,
         progress=show,
@@ -419,7 +420,9 @@ def _show_reports(reports: list[SetupReport], *, json: bool, verb: str, errors: 
     else:
         for report in reports:
             say(
-                f"division {report.division}: {report.applied} {verb}, {len(report.skipped)} skipped, "
+                f"division {report.division}: {report.applied} {verb}, "
+                + (f"{report.already_so} already so, " if report.already_so else "")
+                + f"{len(report.skipped)} skipped, "
                 f"{len(report.failed)} failed, {report.remaining} remaining; {report.api_calls} calls; run {report.run}"
             )
             for customer, action, error in report.failed:

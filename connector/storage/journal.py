@@ -25,6 +25,10 @@ SET_UP_ACTIONS = ("create_contact", "update_contact", "set_invoicing")
 """What makes Exact mail a customer's invoices to the upload address; `set_kvk` does not."""
 
 
+NOT_READ_BACK = "not read back yet"
+"""What stands as the error of a step that is done until Exact has shown that it lasted."""
+
+
 class RunKind(StrEnum):
     """What a run does."""
 
@@ -184,6 +188,43 @@ def finish_step(
     if contact_id is not None:
         values["contact_id"] = contact_id
     session.connection().execute(update(STEPS).where(STEPS.c.id == step_id).values(values))
+
+
+def confirm_steps(session: Session, ids: Collection[StepId]) -> None:
+    """Say of steps that are done that Exact has shown it."""
+    s = STEPS.c
+    session.connection().execute(update(STEPS).where(s.id.in_(ids), s.error == NOT_READ_BACK).values(error=None))
+
+
+def correct_step(
+    session: Session,
+    step_id: StepId,
+    state: StepState,
+    *,
+    error: str,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any],
+) -> None:
+    """Say that a write turned out otherwise: what of it was kept is what an undo takes back."""
+    values = {"state": state.value, "error": storable(error), "before": before and dict(before), "after": dict(after)}
+    session.connection().execute(update(STEPS).where(STEPS.c.id == step_id).values(values))
+
+
+def unconfirmed_steps(session: Session, division: int) -> tuple[SetupStep, ...]:
+    """Steps of apply runs that are done and were not read back: the run ended before it came to that."""
+    s = STEPS.c
+    statement = (
+        select(*STEP_COLUMNS)
+        .join(RUNS, RUNS.c.id == s.run_id)
+        .where(s.division == division, RUNS.c.kind == RunKind.APPLY.value)
+        .where(s.state == StepState.DONE.value, s.error == NOT_READ_BACK, s.undone_by.is_(None))
+    )
+    return _steps(session, statement)
+
+
+def get_step(session: Session, step_id: StepId) -> SetupStep:
+    """One step that is there."""
+    return _steps(session, select(*STEP_COLUMNS).where(STEPS.c.id == step_id))[0]
 
 
 def steps(session: Session, run_id: RunId) -> tuple[SetupStep, ...]:

@@ -33,8 +33,8 @@ class Written:
     """The contact that was made, changed or deleted; None: the account itself."""
     values: Mapping[str, object] | None
     """What should stand there now, by Exact's field names; None: the contact should be gone."""
-    version: int = 0
-    """`held_version` of the record before the write; 0 of one that we did not hold."""
+    version: int | None = 0
+    """`held_version` of the record before the write, 0 of one that we did not hold; None: the record is looked up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ def prove(database: Database, client: ExactClient, division: Division, written: 
     accounts = {each.customer for each in doubtful if each.contact is None}
     contacts = {each.contact for each in doubtful if each.contact is not None}
     unread = {
-        **_look_up_accounts(database, client, division, sorted(accounts)),
+        **look_up_accounts(database, client, division, sorted(accounts)),
         **_look_up_contacts(database, client, division, sorted(contacts)),
     }
     return [_compare(database, division, each, unread) for each in written]
@@ -91,14 +91,16 @@ def prove(database: Database, client: ExactClient, division: Division, written: 
 
 def _was_given(database: Database, division: Division, written: Written) -> bool:
     """Whether sync brought the record since the write."""
+    if written.version is None:
+        return False
     now = held_version(database, division, written.customer, written.contact)
     return now > max(written.version, LOWEST_VERSION)
 
 
-def _look_up_accounts(
+def look_up_accounts(
     database: Database, client: ExactClient, division: Division, keys: Sequence[CustomerId]
 ) -> dict[str, str]:
-    """Bring our copy of these accounts along; returns why some cannot be read."""
+    """Bring our copy of these accounts along, thirty in a call; returns why some cannot be read, by id."""
     unread: dict[str, str] = {}
     found: list[Customer] = []
     for row in _rows(client, ACCOUNTS, keys, records.Account.FIELDS):

@@ -100,7 +100,14 @@ def test_saved_plan_is_applied(synced: Installation, planned: dict[str, expectat
     assert json.loads((synced.folder / "plan.json").read_text())["version"] == 1
     assert isinstance(report.pop("run"), str)
     assert report.pop("api_calls") >= len(plan["changes"])
-    assert report == {"applied": len(plan["changes"]), "skipped": [], "failed": [], "remaining": 0}
+    assert report == {
+        "division": DIVISION,
+        "applied": len(plan["changes"]),
+        "already_so": 0,
+        "skipped": [],
+        "failed": [],
+        "remaining": 0,
+    }
     assert synced.run("setup", "plan", "--check", "--json").json["changes"] == []
 
 

@@ -18,7 +18,15 @@ from connector.customers.setup import (
     plans_as_file,
     plans_from_file,
 )
-from connector.errors import AnswerLost, Busy, ExactDoubtful, NothingFound, RightsMissing
+from connector.errors import (
+    AnswerLost,
+    Busy,
+    ExactDoubtful,
+    ExactRejected,
+    ExactUnexpected,
+    NothingFound,
+    RightsMissing,
+)
 from connector.exact.client import ExactClient
 from connector.exact_sandbox import expectations
 from connector.exact_sandbox.people import Kind
@@ -218,7 +226,7 @@ def test_plan_after_apply_is_empty_with_a_sync(few: Office) -> None:
 
 
 def test_apply_twice_writes_once(few: Office) -> None:
-    """The same plan a second time is skipped as changed meanwhile: not one write."""
+    """The same plan a second time finds everything already so: not one write, and nothing is told as changed."""
     plan = few.plan()
     few.apply(plan)
     few.server.reset_calls()
@@ -226,13 +234,14 @@ def test_apply_twice_writes_once(few: Office) -> None:
     report = few.apply(plan)
 
     assert writes(few) == 0
-    assert report.applied == 0
-    assert len(report.skipped) == len(plan.changes)
+    assert (report.applied, report.skipped, report.remaining) == (0, [], 0)
+    assert report.already_so == len(plan.changes)
 
 
 @pytest.mark.parametrize("writes_per_check", [WRITES_PER_CHECK, 5])
 def test_calls_of_an_apply(few: Office, writes_per_check: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One call for each change, and two for each bulk check: before, after so many writes at most, at the end."""
+    """One call for each change, two for each bulk check (before, after so many writes at most, at the end), and one
+    between two checks for all cards on which Exact may have made our contact the main one."""
     monkeypatch.setattr("connector.usecases.apply_setup.WRITES_PER_CHECK", writes_per_check)
     office = few
     plan = office.plan()
@@ -244,7 +253,9 @@ def test_calls_of_an_apply(few: Office, writes_per_check: int, monkeypatch: pyte
     assert between >= len(plan.changes) / writes_per_check
     checks = 1 + -(-len(plan.changes) // (writes_per_check - 1))
     assert writes(office) == len(plan.changes)
-    assert report.api_calls == office.server.calls_total <= len(plan.changes) + 2 * checks
+    looks = office.server.calls(DIVISION, "GET", "crm/Accounts")
+    assert 1 <= looks < checks
+    assert report.api_calls == office.server.calls_total <= len(plan.changes) + 2 * checks + looks
     assert max(Counter(change.customer.id for change in plan.changes).values()) == 2
 
 
@@ -258,6 +269,17 @@ def test_limit_stops_after_so_many_changes(few: Office) -> None:
     assert (first.applied, first.remaining) == (3, len(plan.changes) - 3)
     assert second.applied == len(plan.changes) - 3
     assert few.plan().changes == ()
+
+
+def test_limit_gets_through_a_saved_plan(few: Office) -> None:
+    """The same plan file with the same limit, again and again, comes to its end: what is so already takes no part."""
+    plan = plans_from_file(plans_as_file([few.plan()]))[0]
+
+    reports = [few.apply(plan, limit=4) for _ in range(-(-len(plan.changes) // 4))]
+
+    assert sum(report.applied for report in reports) == len(plan.changes)
+    assert [skip for report in reports for skip in report.skipped] == []
+    assert (reports[-1].remaining, few.plan().changes) == (0, ())
 
 
 def test_limit_between_contact_and_method_leaves_no_main_contact(office: Office) -> None:
@@ -282,6 +304,55 @@ def test_card_changed_by_hand_is_left_alone(office: Office) -> None:
     assert ours_on(office, code) == []
     assert office.server.state.account(DIVISION, code)["InvoicingMethod"] == 32
     assert len(ours_on(office, code_of(office, Kind.NO_CONTACT))) == 1
+
+
+@pytest.mark.parametrize("saved", [True, False])
+@pytest.mark.parametrize("change", ["ended", "invoiced_to_other_account", "uses_peppol", "has_other_invoice_contact"])
+def test_card_is_judged_anew(office: Office, change: str, saved: bool) -> None:
+    """What would keep the plan from a card today keeps apply from it, and the report says what there is now."""
+    code = code_of(office, Kind.NO_EMAIL)
+    state = office.server.state
+    state.ui_change_account(DIVISION, code, InvoicingMethod=E_MAIL, InvoiceAttachmentType=1)
+    office.sync()
+    plan = only(office, Kind.NO_EMAIL)
+    if saved:
+        plan = plans_from_file(plans_as_file([plan]))[0]
+    other = state.account(DIVISION, code_of(office, Kind.NO_CONTACT))["ID"]
+    new = {"ended": {"EndDate": "2026-11-01"}, "invoiced_to_other_account": {"InvoiceAccount": other}}
+    if change == "has_other_invoice_contact":
+        contact = state.contacts_of(DIVISION, code)[0]["ID"]
+        state.ui_change_contact(DIVISION, contact, Email="facturen@klant.example")
+    else:
+        state.ui_change_account(DIVISION, code, **new.get(change, {"InvoicingMethod": 32}))
+
+    report = office.apply(plan)
+
+    assert writes(office) == 0
+    assert [(skip.reason, skip.now) for skip in report.skipped] == [(SkipReason.CHANGED_MEANWHILE, change)] * len(
+        plan.changes
+    )
+
+
+def test_card_changed_in_part_is_left_alone_as_a_whole(office: Office) -> None:
+    """The method was changed since to one that is no conflict: there is no contact either on a card half set up."""
+    code = code_of(office, Kind.NO_EMAIL)
+    plan = only(office, Kind.NO_EMAIL)
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=8)
+
+    report = office.apply(plan)
+
+    assert writes(office) == 0
+    assert len(report.skipped) == len(plan.changes)
+    assert all("InvoicingMethod 8" in skip.now for skip in report.skipped)
+
+
+def test_what_a_saved_plan_overrides_is_no_change(office: Office) -> None:
+    """A choice that the plan sets aside by name is set aside when it is carried out from its file."""
+    plan = office.plan(only=frozenset({code_of(office, Kind.PEPPOL)}), overrides=frozenset({"uses_peppol"}))
+
+    report = office.apply(plans_from_file(plans_as_file([plan]))[0])
+
+    assert (report.applied, report.skipped) == (len(plan.changes), [])
 
 
 def test_card_blocked_by_hand_is_left_alone(office: Office) -> None:
@@ -330,7 +401,7 @@ def test_contact_made_by_hand_is_not_made_again(office: Office) -> None:
     report = office.apply(plan)
 
     assert len(ours_on(office, code)) == 1
-    assert [skip.reason for skip in report.skipped] == [SkipReason.CHANGED_MEANWHILE]
+    assert (report.skipped, report.already_so) == ([], 1)
 
 
 def bad_attachment_type(office: Office, code: str) -> Plan:
@@ -395,7 +466,7 @@ def test_contact_changed_meanwhile_leaves_the_method_alone(office: Office) -> No
     report = office.apply(plan)
 
     assert office.server.state.account(DIVISION, code)["InvoicingMethod"] == 1
-    assert [action for _, action, _ in report.failed] == ["set_invoicing"]
+    assert [skip.reason for skip in report.skipped] == [SkipReason.CHANGED_MEANWHILE] * len(plan.changes)
 
 
 def test_missing_right_stops_the_run(few: Office) -> None:
@@ -565,6 +636,111 @@ def odd_rows(client: ExactClient, field: str, keys: set[str]) -> None:
     client.sync_pages = pages  # type: ignore[method-assign]
 
 
+def test_what_was_kept_in_part_is_undone(office: Office) -> None:
+    """Of two values Exact keeps one: that is told, stands in the journal, and an undo takes just that one back."""
+    code = code_of(office, Kind.NO_EMAIL)
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=1, InvoiceAttachmentType=1)
+    office.sync()
+    before = cards(office)
+    client = office.client
+    real = client.put
+    client.put = lambda path, guid, values: real(  # type: ignore[method-assign]
+        path, guid, {name: value for name, value in values.items() if name != "InvoiceAttachmentType"}
+    )
+
+    report = office.apply(only(office, Kind.NO_EMAIL), client=client)
+
+    steps = [step for step in steps_of(office, report.run) if step.action == "set_invoicing"]
+    assert [(step.before, step.after) for step in steps] == [({"InvoicingMethod": 1}, {"InvoicingMethod": E_MAIL})]
+    assert "InvoiceAttachmentType" in str(steps[0].error)
+    office.undo()
+    assert cards(office) == before
+
+
+@pytest.mark.parametrize(("changed", "left"), [({"LastName": "E-mail"}, 0), ({"Email": "jip@klant.example"}, 1)])
+def test_contact_changed_during_the_run(office: Office, changed: dict[str, str], left: int) -> None:
+    """Renamed during the run, our contact is told and an undo removes it; with another address it is not ours."""
+    code = code_of(office, Kind.NO_EMAIL)
+    many = len(office.server.state.contacts_of(DIVISION, code))
+    client = office.client
+    real = client.post
+
+    def post(path: str, body: Any) -> Any:
+        answer = real(path, body)
+        office.server.state.ui_change_contact(DIVISION, ours_on(office, code)[0]["ID"], **changed)
+        return answer
+
+    client.post = post  # type: ignore[method-assign]
+
+    report = office.apply(only(office, Kind.NO_EMAIL), client=client)
+
+    assert [action for _, action, _ in report.failed] == ["create_contact"]
+    office.undo()
+    assert len(office.server.state.contacts_of(DIVISION, code)) == many + left
+
+
+def test_odd_answer_to_a_new_contact_is_looked_up(office: Office) -> None:
+    """Exact made the contact and answered what nobody can read: it is looked up, counts as made, and can be undone."""
+    before = cards(office)
+    plan = only(office, Kind.NO_EMAIL)
+    client = client_that(office, "post", when="after", error=ExactUnexpected("no 'd'"))
+
+    report = office.apply(plan, client=client)
+
+    assert (report.applied, report.failed) == (len(plan.changes), [])
+    office.undo()
+    assert cards(office) == before
+
+
+def test_answer_without_a_key_is_looked_up(office: Office) -> None:
+    """An answer that names no contact is no contact: it is looked up."""
+    client = office.client
+    real = client.post
+    client.post = lambda path, body: {"ID": real(path, body) and "?"}  # type: ignore[method-assign]
+
+    report = office.apply(only(office, Kind.NO_EMAIL), client=client)
+
+    assert report.failed == []
+    made = ours_on(office, code_of(office, Kind.NO_EMAIL))[0]["ID"]
+    assert made in [step.contact_id for step in steps_of(office, report.run)]
+
+
+def test_main_contact_that_exact_keeps(office: Office) -> None:
+    """Exact does not let our contact go as the main one: told, and the contact is in the journal for an undo."""
+    code = code_of(office, Kind.NO_CONTACT)
+    plan = only(office, Kind.NO_CONTACT)
+    office.server.state.faults.on("refuse:400:PUT:crm/Accounts")
+
+    report = office.apply(plan, limit=1)
+
+    assert [(action, "main contact" in said) for _, action, said in report.failed] == [("create_contact", True)]
+    assert report.applied == 0
+    office.server.state.faults.off()
+    office.undo()
+    assert ours_on(office, code) == []
+
+
+@pytest.mark.parametrize("limit", [1, None])
+def test_first_contact_that_a_person_made_just_before(office: Office, limit: int | None) -> None:
+    """A person makes a first contact between our look and our write: it stays the main contact."""
+    code = code_of(office, Kind.NO_CONTACT)
+    account = office.server.state.account(DIVISION, code)["ID"]
+    client = office.client
+    real = client.post
+
+    def post(path: str, body: Any) -> Any:
+        real(path, {"Account": account, "LastName": "Medewerker", "Email": "een@klant.example"})
+        return real(path, body)
+
+    client.post = post  # type: ignore[method-assign]
+
+    report = office.apply(only(office, Kind.NO_CONTACT), client=client, limit=limit)
+
+    person = next(row for row in office.server.state.contacts_of(DIVISION, code) if row["Email"] != ADDRESS)
+    assert office.server.state.account(DIVISION, code)["MainContact"] == person["ID"]
+    assert report.failed == []
+
+
 # Killed in between
 
 
@@ -634,6 +810,149 @@ def test_lost_request_stops_the_run(office: Office) -> None:
     assert isinstance(first.stopped_by, AnswerLost)
     assert first.remaining == len(plan.changes)
     assert len(ours_on(office, code_of(office, Kind.NO_EMAIL))) == 1
+
+
+@pytest.mark.parametrize("by", ["later", "another"])
+def test_contact_made_by_a_person_after_a_kill(office: Office, by: str) -> None:
+    """Killed before the write, and then a person adds the contact by the manual: no undo removes theirs."""
+    code = code_of(office, Kind.NO_EMAIL)
+    plan = only(office, Kind.NO_EMAIL)
+    with pytest.raises(Killed):
+        office.apply(plan, client=client_that(office, "post", when="before", error=Killed()))
+    if by == "later":
+        office.clock.forward(hours=1)
+    account = office.server.state.account(DIVISION, code)["ID"]
+    office.client.post("crm/Contacts", {"Account": account, "LastName": "Email", "Email": ADDRESS})
+    if by == "another":
+        made = str(ours_on(office, code)[0]["ID"])
+        office.server.state.ui_change_contact(DIVISION, made, Creator="00000000-0000-4000-8000-000000000001")
+
+    office.apply(plan)
+
+    with office.database.reading() as session:
+        done = journal.undoable_steps(session, office.division.code)
+    assert [step.action for step in done] == ["set_invoicing"]
+    assert len(ours_on(office, code)) == 1
+
+
+def test_card_that_refuses_everything_blocks_no_other(office: Office) -> None:
+    """An account that Exact lets nobody read keeps its own intent open; the others are set up, and it is left alone."""
+    code = code_of(office, Kind.NO_EMAIL)
+    plan = only(office, Kind.NO_EMAIL, Kind.METHOD_ONLY)
+    with pytest.raises(Killed):
+        office.apply(only(office, Kind.NO_EMAIL), client=client_that(office, "put", when="after", error=Killed()))
+    client = office.client
+    real, bad = client.get_one, office.server.state.account(DIVISION, code)["ID"]
+
+    def get_one(path: str, guid: str, select: Any) -> Any:
+        if guid == bad:
+            raise ExactRejected("Exact refused crm/Accounts: Verplicht: Naam", status=400)
+        return real(path, guid, select)
+
+    client.get_one = get_one  # type: ignore[method-assign]
+
+    report = office.apply(plan, client=client)
+
+    assert report.stopped_by is None
+    assert {card.code for card, _, _ in report.failed} == {code}
+    assert all("Verplicht: Naam" in said for _, _, said in report.failed)
+    assert len(ours_on(office, code_of(office, Kind.METHOD_ONLY))) == 1
+
+
+def test_report_survives_a_failed_reading(few: Office) -> None:
+    """Reading back fails for good: what was written is told with the reason, and the next run reads it back."""
+    plan = few.plan()
+    client = few.client
+    real = client.sync_pages
+    count = 0
+
+    def pages(stream: Any, *, since: int) -> Any:
+        nonlocal count
+        count += 1
+        if count > 2:
+            raise ExactUnexpected("a next page at another host")
+        return real(stream, since=since)
+
+    client.sync_pages = pages  # type: ignore[method-assign]
+
+    report = few.apply(plan, client=client)
+
+    assert (report.applied, report.remaining) == (len(plan.changes), 0)
+    assert isinstance(report.stopped_by, ExactUnexpected)
+    few.server.reset_calls()
+    few.apply()
+    with few.database.reading() as session:
+        assert journal.unconfirmed_steps(session, few.division.code) == ()
+    assert 0 < few.server.calls(DIVISION, "GET", "crm/Accounts") < len(plan.changes)
+
+
+def test_next_run_finds_what_was_never_kept(office: Office) -> None:
+    """A run ends before it reads back, and Exact had changed nothing: the next one tells it and writes it again."""
+    plan = only(office, Kind.NO_EMAIL)
+    client = office.client
+
+    def read_nothing(*_: Any, **__: Any) -> Any:
+        raise ExactUnexpected("nothing to read")
+
+    def put(*_: Any) -> None:
+        client.sync_pages = read_nothing  # type: ignore[method-assign]
+
+    client.put = put  # type: ignore[method-assign]
+
+    first = office.apply(plan, client=client)
+    second = office.apply(plan)
+
+    assert first.stopped_by is not None
+    assert [action for _, action, _ in second.failed] == ["set_invoicing"]
+    assert second.applied == 1
+    assert only(office, Kind.NO_EMAIL).changes == ()
+
+
+# Two at work
+
+
+def test_writer_that_was_asleep_writes_no_second_contact(office: Office) -> None:
+    """Suspended for longer than its lease just before the write, while another run did the work: it writes nothing."""
+    plan = only(office, Kind.NO_EMAIL)
+    client = office.client
+    real = client.post
+
+    def post(path: str, body: Any) -> Any:
+        office.clock.forward(minutes=11)
+        assert office.apply(plan).applied == len(plan.changes)
+        return real(path, body)
+
+    client.post = post  # type: ignore[method-assign]
+
+    report = office.apply(plan, client=client)
+
+    assert isinstance(report.stopped_by, Busy)
+    assert len(ours_on(office, code_of(office, Kind.NO_EMAIL))) == 1
+
+
+def test_lost_lease_intends_nothing(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Suspended before the intent, while another run was at it and ended: there is no intent of ours either."""
+    plan = only(office, Kind.NO_EMAIL)
+    real = journal.created_with
+
+    def asleep(*args: Any) -> Any:
+        monkeypatch.setattr(journal, "created_with", real)
+        office.clock.forward(minutes=11)
+        office.apply(plan)
+        return real(*args)
+
+    state = office.server.state
+    code = code_of(office, Kind.NO_EMAIL)
+    contact = state.contacts_of(DIVISION, code)[0]["ID"]
+    state.ui_change_account(DIVISION, code, MainContact=contact)
+    office.sync()
+    monkeypatch.setattr(journal, "created_with", asleep)
+
+    report = office.apply(plan)
+
+    assert isinstance(report.stopped_by, Busy)
+    with office.database.reading() as session:
+        assert journal.open_steps(session, office.division.code) == ()
 
 
 def test_killed_run_can_be_undone(office: Office) -> None:
