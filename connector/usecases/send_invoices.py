@@ -30,7 +30,7 @@ from connector.storage import customers, journal, sales_invoices
 from connector.storage.database import Database
 from connector.storage.journal import RunKind, SetupRun, StepId, StepState
 from connector.storage.sales_invoices import FINISHED, OPEN, SalesInvoice
-from connector.usecases.apply_setup import ACCOUNTS, CONTACTS
+from connector.usecases.apply_setup import ACCOUNTS, CONTACTS, WRITE_WITHIN
 from connector.usecases.ownership import Lease
 
 log = structlog.get_logger()
@@ -198,7 +198,7 @@ def send_invoices(
         report = SendReport(run=run.id, division=division)
         done = 0
         try:
-            sending = _Sending(database, client, run, report, clock)
+            sending = _Sending(database, client, run, report, clock, lease)
             sending.settle()
             for each in chosen:
                 sending.send(each)
@@ -224,7 +224,9 @@ class _Sending:
         run: SetupRun,
         report: SendReport,
         clock: Callable[[], datetime],
+        lease: Lease,
     ) -> None:
+        self.lease = lease
         self.database = database
         self.client = client
         self.run = run
@@ -297,7 +299,9 @@ class _Sending:
     def print(self, each: OpenInvoice) -> None:
         """Address it where nobody is named, and let Exact print it; both are in the journal first."""
         contact = each.new_contact.id if each.new_contact else None
+        started_at = self.clock()
         with self.database.transaction() as session:
+            self.lease.keep(session, started_at)
             step = journal.add_step(
                 session,
                 self.run,
@@ -307,12 +311,13 @@ class _Sending:
                 action=PRINT_INVOICE,
                 before={"InvoiceID": each.invoice.id, "Status": OPEN},
                 after={"InvoiceID": each.invoice.id, "Status": FINISHED} | _addressed_to(contact),
-                now=self.clock(),
+                now=started_at,
             )
         try:
-            if contact is not None:
-                self.address(each, contact)
-            said = self.order(each)
+            with self.client.writing_until(started_at + WRITE_WITHIN):
+                if contact is not None:
+                    self.address(each, contact)
+                said = self.order(each)
         except AnswerLost:
             self.after_lost_answer(step, each)
             return

@@ -18,12 +18,13 @@ from connector.exact import protocol, records
 from connector.exact.client import ExactClient
 from connector.storage import customers, journal
 from connector.storage.database import Database
-from connector.storage.journal import RunId, RunKind, SetupRun, SetupStep, StepId, StepState, UndoableRun
+from connector.storage.journal import RunKind, SetupRun, SetupStep, StepId, StepState, UndoableRun
 from connector.usecases.apply_setup import (
     ACCOUNTS,
     CONTACTS,
     DELETE_CONTACT,
     NO_MAIN_CONTACT,
+    WRITE_WITHIN,
     Progress,
     SetupReport,
     settle_intentions,
@@ -64,16 +65,7 @@ def undoable_steps(
     wanted = [step for step in left if not codes or step.customer_code in codes]
     require_customers(database, chosen, codes - {step.customer_code for step in wanted})
     if run is None:
-        newest: dict[tuple[Division, CustomerId] | None, RunId] = {}
-        for step in wanted:
-            key = (step.division, step.customer_id) if codes else None
-            newest[key] = max(newest.get(key, step.run_id), step.run_id)
-        of_newest = set(newest.values()) if not codes else None
-        wanted = [
-            step
-            for step in wanted
-            if (step.run_id in of_newest if of_newest else step.run_id == newest[step.division, step.customer_id])
-        ]
+        wanted = _of_newest_runs(wanted, each_customer=bool(codes))
     found: dict[Division, list[SetupStep]] = {}
     for step in sorted(wanted, key=lambda step: step.id, reverse=True):
         found.setdefault(step.division, []).append(step)
@@ -81,6 +73,16 @@ def undoable_steps(
         what = f"of run {run}" if run else "of the set-up"
         raise NothingFound(f"there is nothing to undo {what}", hint="`connector setup status` lists the runs")
     return found
+
+
+def _of_newest_runs(steps: Sequence[SetupStep], *, each_customer: bool) -> list[SetupStep]:
+    """The steps of the newest run of all, or of the newest one of each customer."""
+
+    def of(step: SetupStep) -> tuple[Division, CustomerId] | None:
+        return (step.division, step.customer_id) if each_customer else None
+
+    newest = {of(step): step.run_id for step in sorted(steps, key=lambda step: step.run_id)}
+    return [step for step in steps if step.run_id == newest[of(step)]]
 
 
 def undoable_runs(database: Database, chosen: Sequence[Division]) -> tuple[UndoableRun, ...]:
@@ -119,7 +121,7 @@ def undo_setup(
         report = SetupReport(run=run.id, division=division)
         undo = _Undo(database, client, run, clock, lease, report)
         try:
-            settle_intentions(database, client, division, clock=clock)
+            undo.unsettled = settle_intentions(database, client, division, clock=clock)
             undo.take_back(steps, progress)
         except ConnectorError as error:
             report.stopped_by = error
@@ -163,6 +165,8 @@ class _Undo:
         self.report = report
         self.settled: set[StepId] = set()
         """Steps of which it is known what became of them."""
+        self.unsettled: Mapping[CustomerId, str] = {}
+        """The customers of whom it is not known what became of an earlier write, and why."""
         self.unread: Mapping[CustomerId, str] = {}
         """The customers whose card may be older here than in Exact, and why."""
         self.unchecked: list[_Unchecked] = []
@@ -199,7 +203,7 @@ class _Undo:
     def look(self) -> None:
         """Bring the cards in the database along, and mind whose may be older there than in Exact."""
         found = sync_cards(self.database, self.client, self.division, clock=self.clock)
-        self.unread = found.unread
+        self.unread = {**self.unsettled, **found.unread}
         if found.doubt is not None:
             raise found.doubt
 
@@ -312,7 +316,9 @@ class _Undo:
             values=None if deletes else after,
             version=held_version(self.database, self.division, card.id, step.contact_id),
         )
+        started_at = self.clock()
         with self.database.transaction() as session:
+            self.lease.keep(session, started_at)
             intent = journal.add_step(
                 session,
                 self.run,
@@ -323,22 +329,27 @@ class _Undo:
                 contact_id=step.contact_id,
                 before={name: step.after[name] for name in names},
                 after=after,
-                now=self.clock(),
+                now=started_at,
             )
         unchecked = _Unchecked(original=step, step=intent, action=action, written=written, card=card)
         try:
-            if step.contact_id is None:
-                self.client.put(ACCOUNTS, card.id, after)
-            elif deletes:
-                self.client.delete(CONTACTS, step.contact_id)
-            else:
-                self.client.put(CONTACTS, step.contact_id, after)
+            with self.client.writing_until(started_at + WRITE_WITHIN):
+                self.send(step, card, after, deletes=deletes)
         except AnswerLost as error:
             log.warning("setup.answer_lost", division=self.division, error=error.message)
         except Permanent as error:
             self.failed(unchecked, error.message)
             return
         self.unchecked.append(unchecked)
+
+    def send(self, step: SetupStep, card: Customer, after: Mapping[str, Any], *, deletes: bool) -> None:
+        """The write itself."""
+        if step.contact_id is None:
+            self.client.put(ACCOUNTS, card.id, after)
+        elif deletes:
+            self.client.delete(CONTACTS, step.contact_id)
+        else:
+            self.client.put(CONTACTS, step.contact_id, after)
 
     def check(self) -> None:
         """Read back in bulk: what Exact holds is taken back, what it does not is a failure that says so."""

@@ -11,6 +11,7 @@ import pytest
 
 from connector.errors import (
     AnswerLost,
+    Busy,
     ConnectorError,
     ExactRejected,
     ExactUnavailable,
@@ -216,6 +217,24 @@ def test_order_without_an_answer_is_not_repeated_soon(office: Office) -> None:
     assert [sent.invoice.id for sent, _, _ in report.sent] == [second.invoice.id]
     assert [name for name, _ in report.waiting] == [first.name]
     assert report.waiting[0][1] - office.clock() <= timedelta(minutes=10)
+
+
+def test_order_that_comes_too_late_is_not_sent(office: Office) -> None:
+    """Asleep between intent and order for longer than the lease lasts: another run may have printed it by then."""
+    each = waiting(office)[0]
+    client = office.client
+    real = client.post
+
+    def post(path: str, body: Any) -> Any:
+        office.clock.forward(minutes=11)
+        return real(path, body)
+
+    client.post = post  # type: ignore[method-assign]
+
+    report = send(office, each, client=client)
+
+    assert isinstance(report.stopped_by, Busy)
+    assert prints(office) == 0
 
 
 def test_open_order_that_cannot_be_looked_at_keeps_no_other_back(office: Office) -> None:

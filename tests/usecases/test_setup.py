@@ -32,7 +32,7 @@ from connector.exact_sandbox import expectations
 from connector.exact_sandbox.people import Kind
 from connector.storage import customers, journal
 from connector.storage.journal import StepState
-from connector.usecases.apply_setup import SetupReport
+from connector.usecases.apply_setup import SetupReport, apply_setup
 from connector.usecases.ownership import Lease
 from connector.usecases.plan_setup import find_customer, plan_setup, require_customers, setup_status
 from connector.usecases.undo_setup import undo_setup, undoable_steps
@@ -1133,6 +1133,25 @@ def test_killed_undo_leaves_nothing_open(office: Office) -> None:
         assert not journal.undoable_steps(session, office.division.code)
 
 
+def test_undo_that_wakes_up_too_late_writes_nothing(office: Office) -> None:
+    """Asleep between intent and write for longer than the lease lasts: another run may be at it, nothing goes out."""
+    office.apply(only(office, Kind.NO_EMAIL))
+    client = office.client
+    real = client.put
+
+    def put(path: str, guid: str, changes: Any) -> None:
+        office.clock.forward(minutes=11)
+        real(path, guid, changes)
+
+    client.put = put  # type: ignore[method-assign]
+    office.server.reset_calls()
+
+    report = undo_with(office, client)
+
+    assert isinstance(report.stopped_by, Busy)
+    assert writes(office) == 0
+
+
 @pytest.mark.parametrize("fault", ["lost-puts", "lost-deletes"])
 def test_undo_whose_answers_are_lost(office: Office, fault: str) -> None:
     """Writes that happened without an answer are seen in the reading back, and count."""
@@ -1260,7 +1279,8 @@ def test_undo_of_a_contact_that_we_corrected_later(open_office: OpenOffice) -> N
     office.apply()
     office.clock.forward(days=1)
     wanted = replace(office.wiring.wanted(DIVISION), upload_address="new@uploads.is")
-    office.apply(plan_setup(office.database, office.division.code, wanted, today=TODAY).plan)
+    plan = plan_setup(office.database, office.division.code, wanted, today=TODAY).plan
+    apply_setup(office.database, office.client, plan, wanted=wanted, today=TODAY, clock=office.clock)
     office.clock.forward(days=1)
 
     office.undo()
