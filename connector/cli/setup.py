@@ -16,6 +16,7 @@ from connector.cli.terminal import (
     Show,
     ask,
     cell,
+    data_age,
     finish,
     local_time,
     note,
@@ -25,19 +26,18 @@ from connector.cli.terminal import (
     screen,
     terminal_of,
 )
-from connector.composition import ATTACHMENT_TYPE, Wiring
-from connector.customers import setup
+from connector.composition import Wiring
+from connector.customers import attachment_types, setup
 from connector.customers.drift import Drift, drift_as_json
 from connector.customers.setup import CONFLICTS, Plan
 from connector.errors import ConnectorError, InvalidSetting, Permanent, WrongUsage
 from connector.exact.budget import Priority, ready_at
-from connector.storage import learned
 from connector.storage.divisions import PinnedDivision
 from connector.storage.journal import SetupStep, UndoableRun
 from connector.usecases.apply_setup import SetupReport, apply_setup
+from connector.usecases.learn_attachment_type import find_lesson, learn
 from connector.usecases.plan_setup import (
     PlannedSetup,
-    find_customer,
     plan_setup,
     require_customers,
     setup_drift,
@@ -169,7 +169,7 @@ def plan(
             raise InvalidSetting(f"{out} cannot be written: {error.strerror}", hint="choose another file") from error
         note(context, f"written to {out}; apply it with: connector setup apply {out}")
     for each in planned:
-        note(context, _age(each, now))
+        note(context, data_age(each.plan.division, each.last_synced_at, now))
     if json:
         documents = [setup.plan_as_json(each.plan) | {"ready_at": ready[each.plan.division]} for each in planned]
         print_json(documents[0] if len(documents) == 1 else documents)
@@ -199,18 +199,6 @@ def _overrides(words: list[str] | None) -> frozenset[str]:
         if word not in known:
             raise WrongUsage(f"--override {word} is not possible", hint="one of: " + ", ".join(sorted(known)))
     return frozenset(words or [])
-
-
-def _age(planned: PlannedSetup, now: datetime) -> str:
-    code = planned.plan.division
-    if planned.last_synced_at is None:
-        return _never_synced(code)
-    minutes = int((now - planned.last_synced_at).total_seconds() // 60)
-    return f"division {code} was synced {minutes} minutes ago"
-
-
-def _never_synced(division: int) -> str:
-    return f"division {division} was never synced; run `connector sync` first"
 
 
 def _ready_at(wiring: Wiring, plan: Plan) -> datetime:
@@ -272,7 +260,7 @@ def apply(
         plans = _plans(wiring, planfile, division, _overrides(override))
         for pinned in wiring.pinned([each.division for each in plans]) if plans else []:
             if pinned.last_synced_at is None:
-                note(context, _never_synced(pinned.code))
+                note(context, data_age(pinned.code, None, wiring.clock()))
         if not json:
             for each in plans:
                 show_plan(each, done_at=_ready_at(wiring, each))
@@ -442,10 +430,11 @@ def _show_reports(reports: list[SetupReport], *, json: bool, verb: str, errors: 
 
 
 @app.command("learn")
-def learn(
+def learn_command(
     context: typer.Context,
     customer: Annotated[str, typer.Option("--customer", help="Code of a customer that was set by hand.")],
     division: Annotated[int | None, typer.Option("--division", help="Where the customer is.")] = None,
+    yes: YesOption = False,
 ) -> None:
     """Take over the attachment type of a customer that was set by hand in Exact."""
     with terminal_of(context).wiring() as wiring:
@@ -453,12 +442,30 @@ def learn(
         if len(pinned) > 1:
             raise WrongUsage("several divisions are connected", hint="say which one with --division")
         code = pinned[0].code
-        card = find_customer(wiring.database, code, customer)
-        if not card.attachment_type:
-            raise WrongUsage(
-                f"customer {customer} has no attachment type",
-                hint="choose it on the card in Exact, then `connector sync`",
-            )
-        with wiring.database.transaction() as session:
-            learned.save(session, code, ATTACHMENT_TYPE, card.attachment_type)
-    say(f"division {code}: attachment type {card.attachment_type}, as on customer {customer}")
+        lesson = find_lesson(wiring.database, code, customer)
+        note(context, data_age(code, lesson.last_synced_at, wiring.clock()))
+        if lesson.value == attachment_types.PDF:
+            said = f"Customer {customer} has attachment type {lesson.value}, PDF only, as every new card in Exact has."
+            note(context, f"{said} Was it set by hand? With it no e-invoice goes along.")
+            ask("Use it for all customers?", yes=yes)
+        learn(wiring.database, lesson)
+        before = "nothing" if lesson.before is None else f"{lesson.before}, {attachment_types.in_words(lesson.before)}"
+        words = attachment_types.in_words(lesson.value)
+        say(f"division {code}: attachment type {lesson.value}, as on customer {customer}: {words}, as far as is known")
+        say(f"  learnt before: {before}")
+        _say_what_follows(wiring, pinned[0])
+
+
+def _say_what_follows(wiring: Wiring, pinned: PinnedDivision) -> None:
+    """Whether a setting wins over what was learnt, how many cards a plan would change now, and how to see it."""
+    own = wiring.settings.setup.divisions.get(pinned.code)
+    if own is not None and own.attachment_type is not None:
+        key = f"setup.divisions.{pinned.code}.attachment_type"
+        say(f"  the settings win: {key} is {own.attachment_type}; take it out to use what was learnt")
+    try:
+        planned = _plan(wiring, pinned, frozenset(), None)
+    except InvalidSetting as error:
+        say(f"  there is no plan yet: {error.message}")
+        return
+    say(f"  a plan would now change {planned.plan.to_change} of {planned.plan.customers} customers")
+    say(f"  look at it: connector setup plan --division {pinned.code}")

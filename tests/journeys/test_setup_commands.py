@@ -314,15 +314,92 @@ def test_status_counts_the_five_steps(synced: Installation, planned: dict[str, e
     assert contact["done"] + contact["to_do"] + contact["skipped"] + contact["conflict"] == len(planned)
 
 
-def test_learnt_attachment_type_is_used(synced: Installation, exact: SandboxServer) -> None:
-    """Without the setting the attachment type learnt from a card that was set by hand is planned for the others."""
+@pytest.fixture
+def unlearnt(synced: Installation) -> Installation:
+    """An installation without a setting for the attachment type."""
     synced.settings["setup"].pop("attachment_type")
     synced.write()
-    exact.state.ui_change_account(DIVISION, 1, InvoiceAttachmentType=1025)
-    synced.sync()
+    return synced
 
-    ended = synced.run("setup", "learn", "--customer", "1")
 
-    changes = synced.run("setup", "plan", "--json").json["changes"]
+def set_by_hand(installation: Installation, attachment_type: int) -> None:
+    """Set customer 1 by hand in Exact, and sync."""
+    installation.server.state.ui_change_account(DIVISION, 1, InvoiceAttachmentType=attachment_type)
+    installation.sync()
+
+
+def learnt(installation: Installation) -> int | None:
+    """What is kept as learnt."""
+    with installation.wiring() as wiring:
+        return wiring.wanted(DIVISION).attachment_type
+
+
+def test_learnt_attachment_type_is_used(unlearnt: Installation) -> None:
+    """Without the setting the attachment type learnt from a card that was set by hand is planned for the others."""
+    set_by_hand(unlearnt, 1025)
+
+    ended = unlearnt.run("setup", "learn", "--customer", "1")
+
+    changes = unlearnt.run("setup", "plan", "--json").json["changes"]
     assert ended.code == 0
     assert 1025 in {change["after"].get("InvoiceAttachmentType") for change in changes}
+
+
+def test_pdf_only_is_not_learnt_unasked(unlearnt: Installation) -> None:
+    """Type 1 is what every new card in Exact has; without a yes it is refused with exit 2, and nothing is kept."""
+    set_by_hand(unlearnt, 1)
+
+    ended = unlearnt.run("setup", "learn", "--customer", "1")
+
+    assert (ended.code, learnt(unlearnt)) == (2, None)
+    assert "PDF only" in ended.err
+
+
+def test_pdf_only_is_learnt_with_a_yes(unlearnt: Installation) -> None:
+    """Who says --yes gets it."""
+    set_by_hand(unlearnt, 1)
+
+    ended = unlearnt.run("setup", "learn", "--customer", "1", "--yes")
+
+    assert (ended.code, learnt(unlearnt)) == (0, 1)
+
+
+def test_learn_says_what_the_value_means_and_was(unlearnt: Installation) -> None:
+    """The number is taken apart into what is known of it, and the one learnt before is named."""
+    set_by_hand(unlearnt, 1025)
+    unlearnt.run("setup", "learn", "--customer", "1")
+    set_by_hand(unlearnt, 4097)
+
+    ended = unlearnt.run("setup", "learn", "--customer", "1")
+
+    assert "PDF (1) and Simplerinvoicing 2.0 (4096)" in ended.out
+    assert "learnt before: 1025" in ended.out
+
+
+def test_learn_says_what_a_plan_would_change(unlearnt: Installation) -> None:
+    """The number of customers is the plan's own, and the command that shows them is given."""
+    set_by_hand(unlearnt, 4097)
+
+    ended = unlearnt.run("setup", "learn", "--customer", "1")
+
+    summary = unlearnt.run("setup", "plan", "--json").json["summary"]
+    assert f"would now change {summary['to_change']} of {summary['customers']} customers" in ended.out
+    assert f"connector setup plan --division {DIVISION}" in ended.out
+
+
+@pytest.mark.parametrize(("section", "wins"), [("setup", False), (f"setup.divisions.{DIVISION}", True)])
+def test_learn_says_when_a_setting_wins(unlearnt: Installation, section: str, wins: bool) -> None:
+    """A division's own setting wins over what is learnt, the common one does not; learn says so."""
+    set_by_hand(unlearnt, 1025)
+    unlearnt.change(section, attachment_type=4097)
+
+    ended = unlearnt.run("setup", "learn", "--customer", "1")
+
+    assert ("the settings win" in ended.out, learnt(unlearnt)) == (wins, 4097 if wins else 1025)
+
+
+def test_learn_says_how_old_the_card_is(unlearnt: Installation) -> None:
+    """The card is as last synced, and the time since is told."""
+    set_by_hand(unlearnt, 1025)
+
+    assert "was synced 0 minutes ago" in unlearnt.run("setup", "learn", "--customer", "1").err
