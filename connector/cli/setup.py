@@ -38,8 +38,10 @@ from connector.usecases.apply_setup import SetupReport, apply_setup
 from connector.usecases.learn_attachment_type import find_lesson, learn
 from connector.usecases.plan_setup import (
     PlannedSetup,
+    left_of_plan,
     plan_setup,
     require_customers,
+    require_saved,
     setup_drift,
     setup_status,
 )
@@ -206,8 +208,12 @@ def _ready_at(wiring: Wiring, plan: Plan) -> datetime:
     return ready_at(wiring.budget(plan.division), plan.api_calls_needed, wiring.clock(), priority=Priority.SETUP)
 
 
-def show_plan(plan: Plan, *, done_at: datetime) -> None:
-    """The plan as a table with before and after, its counts in words, and when it would be done."""
+def show_plan(plan: Plan, *, done_at: datetime, limit: int | None = None) -> None:
+    """The plan as a table with before and after, its counts in words, and when it would be done.
+
+    Args:
+        limit: What keeps the changes few, though more customers are to change.
+    """
     table = Table("code", "customer", "change", "before", "after", title=f"division {plan.division}")
     for change in plan.changes:
         table.add_row(
@@ -232,7 +238,8 @@ def show_plan(plan: Plan, *, done_at: datetime) -> None:
         screen().print(table)
     say(
         f"{plan.customers} customers: {plan.in_order} in order, {plan.to_change} to change, {plan.skipped} skipped; "
-        f"{plan.api_calls_needed} calls to Exact needed"
+        + (f"the first {len(plan.changes)} changes now; " if limit is not None else "")
+        + f"{plan.api_calls_needed} calls to Exact needed"
         + (f", done at about {local_time(done_at)}" if plan.api_calls_needed else "")
     )
 
@@ -261,12 +268,18 @@ def apply(
         for pinned in wiring.pinned([each.division for each in plans]) if plans else []:
             if pinned.last_synced_at is None:
                 note(context, data_age(pinned.code, None, wiring.clock()))
+        left = [
+            left_of_plan(wiring.database, each, wiring.wanted(each.division), today=wiring.today, limit=limit)
+            for each in plans
+        ]
         if not json:
-            for each in plans:
-                show_plan(each, done_at=_ready_at(wiring, each))
-        changes = sum(len(each.changes) for each in plans)
+            for each in left:
+                show_plan(each, done_at=_ready_at(wiring, each), limit=limit)
+        changes = sum(len(each.changes) for each in left)
         if changes:
             ask(f"Make these {changes} changes in Exact Online?", yes=yes)
+        elif any(each.changes for each in plans):  # the cards as last synced are not always those of now
+            ask("Nothing is left to do, as last synced. Make what Exact needs all the same?", yes=yes)
         with progress(context) as show:
             for each in plans:
                 try:
@@ -312,13 +325,7 @@ def _plans(wiring: Wiring, planfile: Path | None, division: list[int] | None, ov
         raise WrongUsage(
             "--override goes with making a plan, not with a saved one", hint="connector setup plan --override"
         )
-    try:
-        data = json_module.loads(planfile.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise WrongUsage(
-            f"{planfile} is no plan file", hint="make one with: connector setup plan --out FILE"
-        ) from error
-    saved = setup.plans_from_file(data)
+    saved = setup.plans_from_file(_read_plan_file(planfile))
     for code in division or []:
         if code not in {each.division for each in saved}:
             raise WrongUsage(
@@ -326,9 +333,21 @@ def _plans(wiring: Wiring, planfile: Path | None, division: list[int] | None, ov
                 hint=f"make one: connector setup plan --division {code}",
             )
     plans = [each for each in saved if not division or each.division in division]
+    if plans:
+        wiring.pinned([each.division for each in plans])  # is it connected? before what its settings want
     for each in plans:
-        setup.require_wanted(each, wiring.wanted(each.division))
+        require_saved(wiring.database, each, wiring.wanted(each.division))
     return plans
+
+
+def _read_plan_file(planfile: Path) -> Any:
+    hint = "make one with: connector setup plan --out FILE"
+    try:
+        return json_module.loads(planfile.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise WrongUsage(f"{planfile} cannot be read: {error.strerror}", hint=hint) from error
+    except (ValueError, RecursionError) as error:
+        raise WrongUsage(f"{planfile} is no plan file: it is not JSON that can be read", hint=hint) from error
 
 
 @app.command("undo")

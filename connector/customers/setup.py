@@ -7,7 +7,7 @@ Plans as JSON follow interfaces.md, `setup plan --json`; `before` and `after` ha
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import TypeVar
@@ -167,7 +167,7 @@ def plan(
     today: date,
     overrides: frozenset[str] = frozenset(),
     only: frozenset[str] | None = None,
-    division: Division | None = None,
+    division: Division,
 ) -> Plan:
     """Work out what has to change, customer by customer in the order of their codes.
 
@@ -175,16 +175,9 @@ def plan(
         contacts: Of all customers, in any order.
         overrides: Words of `CONFLICTS` that do not count this time.
         only: Codes of the customers to look at; the others are not even counted.
-        division: Needed only where there may be no customers at all.
-
-    Raises:
-        ValueError: Neither customers nor a division.
+        division: Whose plan it is; it may have no customers at all.
     """
     by_customer, everybody = _by_customer(contacts), tuple(customers)
-    if division is None:
-        if not everybody:
-            raise ValueError("no customers: say for which division")
-        division = everybody[0].division
     chosen = sorted((c for c in everybody if only is None or c.code in only), key=lambda c: (len(c.code), c.code))
     by_id = {customer.id: customer for customer in everybody}
     changes: list[Change] = []
@@ -207,9 +200,7 @@ def plan(
         elif needed:
             to_change += 1
             changes += needed
-            writes += len(needed)
-            if needed[0].action is Action.CREATE_CONTACT and not theirs:
-                writes += 1  # the first contact becomes the main contact: one more PUT takes that back
+            writes += _calls_for(needed, theirs)
     return Plan(
         division=division,
         changes=tuple(changes),
@@ -221,6 +212,68 @@ def plan(
         to_change=to_change,
         skipped=len(skips),
         api_calls_needed=calls_needed(writes),
+    )
+
+
+def _calls_for(changes: Sequence[Change], contacts: Sequence[Contact]) -> int:
+    """Count the calls for the changes of one customer: a first contact takes a look whether it became the main one.
+
+    Where no other write to the account follows, one more frees the main contact.
+    """
+    if changes[0].action is not Action.CREATE_CONTACT or contacts:
+        return len(changes)
+    return len(changes) + (1 if any(each.action is Action.SET_INVOICING for each in changes) else 2)
+
+
+def left_of(
+    plan: Plan,
+    customers: Iterable[Customer],
+    contacts: Iterable[Contact],
+    wanted: Wanted,
+    *,
+    today: date,
+    limit: int | None = None,
+) -> Plan:
+    """Count anew what is left to do of a plan, going by the cards as last synced.
+
+    Args:
+        limit: So many changes at most; customers whose changes come later count as to change all the same.
+
+    Returns:
+        A plan to show: its changes are those to make now, `api_calls_needed` is for them. A customer of whom all is
+        already so is in order; one who is no longer as planned is skipped.
+    """
+    by_id, by_customer = {customer.id: customer for customer in customers}, _by_customer(contacts)
+    changes_of: dict[CustomerId, list[Change]] = {}
+    for change in plan.changes:
+        changes_of.setdefault(change.customer.id, []).append(change)
+    due: list[Change] = []
+    skips = list(plan.skips)
+    calls = to_change = 0
+    for customer, changes in changes_of.items():
+        card, theirs = by_id.get(customer), by_customer.get(customer, ())
+        if card is None:
+            skips.append(Skip(customer=changes[0].customer, reason=SkipReason.CHANGED_MEANWHILE))
+            continue
+        found = [standing(each, card, theirs, wanted, today=today, overrides=plan.overrides) for each in changes]
+        changed = [now for verdict, now in found if verdict is Standing.CHANGED]
+        left = [each for each, (verdict, _) in zip(changes, found, strict=True) if verdict is Standing.DUE]
+        if changed:
+            skips.append(Skip(customer=card, reason=SkipReason.CHANGED_MEANWHILE, now=changed[0]))
+        elif left:
+            to_change += 1
+            now = left if limit is None else left[: max(limit - len(due), 0)]
+            calls += _calls_for(now, theirs) if now else 0
+            due += now
+    skipped = plan.skipped + len(skips) - len(plan.skips)
+    return replace(
+        plan,
+        changes=tuple(due),
+        skips=tuple(skips),
+        in_order=plan.customers - to_change - skipped,
+        to_change=to_change,
+        skipped=skipped,
+        api_calls_needed=calls_needed(calls),
     )
 
 
@@ -627,6 +680,35 @@ def require_wanted(plan: Plan, wanted: Wanted) -> None:
             )
 
 
+def require_cards(plan: Plan, customers: Iterable[Customer], contacts: Iterable[Contact], wanted: Wanted) -> None:
+    """Make sure that a saved plan shows the customers that it would change, and touches no contact but ours.
+
+    Raises:
+        WrongUsage: A customer or contact that is not known, or is called otherwise here; a contact that is not ours.
+            Either somebody edited the file, or it is older than the cards.
+    """
+    by_id, people = {card.id: card for card in customers}, {contact.id: contact for contact in contacts}
+    for change in plan.changes:
+        planned, card = change.customer, by_id.get(change.customer.id)
+        said = None
+        if card is None:
+            said = f"there is no customer with the id {planned.id!r}"
+        elif (card.code, card.name) != (planned.code, planned.name):
+            said = f"that customer is {card.code} {card.name!r} here"
+        elif change.contact is not None:
+            contact = people.get(change.contact)
+            if contact is None or contact.customer != card.id:
+                said = f"the card has no contact with the id {change.contact!r}"
+            elif not _is_ours(contact, wanted):
+                said = f"the contact {contact.full_name or contact.email or contact.id!r} is not ours"
+        if said is not None:
+            raise WrongUsage(
+                f"the plan does not go with the cards of division {plan.division} "
+                f"(customer {planned.code} {planned.name!r}, {change.action.value}: {said})",
+                hint=_MAKE_A_NEW_ONE,
+            )
+
+
 def _allowed(change: Change, wanted: Wanted) -> Mapping[str, object]:
     """The values that a change may write, by Exact's field names."""
     match change.action:
@@ -704,13 +786,24 @@ def _read_plan(entry: _Entry) -> Plan:
     counts = {name: summary.count(name) for name in _SUMMARY}
     if counts["in_order"] + counts["to_change"] + counts["skipped"] != counts["customers"]:
         raise summary.wrong("in_order, to_change and skipped are not customers together")
+    changes: dict[tuple[CustomerId, Action, bool], Change] = {}
+    for each in entry.entries("changes"):
+        change = _read_change(each, division)
+        what = (change.customer.id, change.action, MAIN_CONTACT in change.after)
+        if what in changes:
+            raise each.wrong(f"{change.action.value} of customer {change.customer.code} is there twice")
+        changes[what] = change
+    skips = tuple(
+        Skip(customer=_read_customer(skip, division), reason=skip.word("reason", SkipReason))
+        for skip in entry.entries("skipped")
+    )
+    changed = {customer for customer, _, _ in changes}
+    if (counts["to_change"], counts["skipped"]) != (len(changed), len(skips)):
+        raise summary.wrong("to_change and skipped are not the customers of changes and skipped")
     return Plan(
         division=division,
-        changes=tuple(_read_change(change, division) for change in entry.entries("changes")),
-        skips=tuple(
-            Skip(customer=_read_customer(skip, division), reason=skip.word("reason", SkipReason))
-            for skip in entry.entries("skipped")
-        ),
+        changes=tuple(changes.values()),
+        skips=skips,
         notes=(),
         overrides=_read_overrides(entry),
         **counts,

@@ -227,11 +227,6 @@ def get_step(session: Session, step_id: StepId) -> SetupStep:
     return _steps(session, select(*STEP_COLUMNS).where(STEPS.c.id == step_id))[0]
 
 
-def steps(session: Session, run_id: RunId) -> tuple[SetupStep, ...]:
-    """A run's steps in the order of writing."""
-    return _steps(session, select(*STEP_COLUMNS).where(STEPS.c.run_id == run_id))
-
-
 def open_steps(
     session: Session, division: int, kinds: Collection[RunKind] = (RunKind.APPLY, RunKind.UNDO)
 ) -> tuple[SetupStep, ...]:

@@ -73,6 +73,7 @@ class SetupReport:
     already_so: int = 0
     """Changes that nobody needed to make any more."""
     skipped: list[Skip] = field(default_factory=list)
+    """Each customer once, however many changes were for it."""
     failed: list[tuple[Customer, str, str]] = field(default_factory=list)
     """Customer, action, error."""
     remaining: int = 0
@@ -307,6 +308,7 @@ class _Run:
         """The customers whose card may be older here than in Exact, and why."""
         self.changed: dict[CustomerId, str] = {}
         """The customers whose card the plan would not change any more, and what is there now."""
+        self.skipped: set[CustomerId] = set()
         self.without_contact: dict[CustomerId, str] = {}
         """Customers whose contact was not made or changed, and why not."""
         self.our_main: dict[CustomerId, ContactId] = {}
@@ -425,7 +427,9 @@ class _Run:
         """Leave out a change of a card that is no longer as planned, and say how it is."""
         if change.action in CONTACT_ACTIONS:
             self.without_contact[change.customer.id] = "changed meanwhile"
-        self.report.skipped.append(Skip(customer=change.customer, reason=SkipReason.CHANGED_MEANWHILE, now=now))
+        if change.customer.id not in self.skipped:
+            self.skipped.add(change.customer.id)
+            self.report.skipped.append(Skip(customer=change.customer, reason=SkipReason.CHANGED_MEANWHILE, now=now))
 
     def write(self, change: Change) -> None:
         """Intent, write, outcome; the database's copy is brought along, so that a plan right after needs no sync."""

@@ -101,6 +101,8 @@ def look_up_accounts(
     database: Database, client: ExactClient, division: Division, keys: Sequence[CustomerId]
 ) -> dict[str, str]:
     """Bring our copy of these accounts along, thirty in a call; returns why some cannot be read, by id."""
+    if not keys:
+        return {}
     unread: dict[str, str] = {}
     found: list[Customer] = []
     for row in _rows(client, ACCOUNTS, keys, records.Account.FIELDS):
@@ -120,6 +122,8 @@ def _look_up_contacts(
     database: Database, client: ExactClient, division: Division, keys: Sequence[ContactId]
 ) -> dict[str, str]:
     """Bring our copy of these contacts along; returns why some cannot be read."""
+    if not keys:
+        return {}
     unread: dict[str, str] = {}
     found: list[Contact] = []
     for row in _rows(client, CONTACTS, keys, records.Contact.FIELDS):

@@ -126,6 +126,66 @@ def test_plan_of_another_division_is_refused(synced: Installation, divisions: li
     assert synced.server.calls(DIVISION, "POST") == synced.server.calls(DIVISION, "PUT") == 0
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read: No such file"),
+        ("folder", "cannot be read: Is a directory"),
+        ("{", "not JSON"),
+        ("[" * 200_000, "not JSON"),
+        ("[]", "not an object"),
+        ('{"version": 1, "plans": [{"division": 999, "changes": []}]}', "summary is missing"),
+    ],
+    ids=["missing", "folder", "broken", "deep", "list", "half"],
+)
+def test_file_that_is_no_plan(synced: Installation, content: str | None, said: str) -> None:
+    """What is no plan file is refused with what is the matter with it, and nothing is done."""
+    file = synced.folder / "plan.json"
+    if content == "folder":
+        file.mkdir()
+    elif content is not None:
+        file.write_text(content, encoding="utf-8")
+
+    ended = synced.run("setup", "apply", file, "--yes")
+
+    assert ended.code == 2
+    assert said in ended.err
+
+
+def test_edited_plan_is_refused_before_anything_is_asked(synced: Installation) -> None:
+    """A plan file that shows one customer and would change another is refused, by the name of the customer."""
+    file = synced.folder / "plan.json"
+    made = synced.run("setup", "plan", "--out", file, "--json").json
+    plan = json.loads(file.read_text(encoding="utf-8"))
+    first, other = (made["changes"][number]["customer"] for number in (0, -1))
+    for change in plan["plans"][0]["changes"]:
+        if change["customer"]["id"] == first["id"]:
+            change["customer"]["id"] = "00000000-0000-4000-8000-000000000001"
+    file.write_text(json.dumps(plan), encoding="utf-8")
+
+    ended = synced.run("setup", "apply", file)
+
+    assert ended.code == 2
+    assert other["id"] != first["id"]
+    assert f"customer {first['code']} " in ended.err
+    assert "terminal" not in ended.err
+
+
+def test_saved_plan_counts_what_it_will_do(synced: Installation) -> None:
+    """Half done, a saved plan shows what is left, and with --limit what of it is made now."""
+    file = synced.folder / "plan.json"
+    changes = len(synced.run("setup", "plan", "--out", file, "--json").json["changes"])
+
+    first = synced.run("setup", "apply", file, "--yes", "--limit", "3")
+    second = synced.run("setup", "apply", file, "--yes", "--limit", "2")
+    third = synced.run("setup", "apply", file, "--yes")
+
+    assert "the first 3 changes now" in first.out
+    assert "the first 2 changes now" in second.out
+    assert f"{changes - 5} changed, 5 already so" in third.out
+    assert synced.run("setup", "plan", "--check").code == 0
+
+
 def test_applied_plan_is_known_after_a_sync(synced: Installation) -> None:
     """After an apply a sync brings nothing that a plan would change again."""
     assert synced.run("setup", "apply", "--yes").code == 0
