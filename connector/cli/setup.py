@@ -16,6 +16,7 @@ from connector.cli.terminal import (
     Show,
     ask,
     cell,
+    data_age,
     finish,
     local_time,
     note,
@@ -25,18 +26,18 @@ from connector.cli.terminal import (
     screen,
     terminal_of,
 )
-from connector.composition import ATTACHMENT_TYPE, Wiring
-from connector.customers import setup
+from connector.composition import Wiring
+from connector.customers import attachment_types, setup
 from connector.customers.drift import Drift, drift_as_json
 from connector.customers.setup import CONFLICTS, Plan
 from connector.errors import ConnectorError, InvalidSetting, Permanent, WrongUsage
 from connector.exact.budget import Priority, ready_at
-from connector.storage import learned
 from connector.storage.divisions import PinnedDivision
+from connector.storage.journal import SetupStep, UndoableRun
 from connector.usecases.apply_setup import SetupReport, apply_setup
+from connector.usecases.learn_attachment_type import find_lesson, learn
 from connector.usecases.plan_setup import (
     PlannedSetup,
-    find_customer,
     left_of_plan,
     plan_setup,
     require_customers,
@@ -44,7 +45,7 @@ from connector.usecases.plan_setup import (
     setup_drift,
     setup_status,
 )
-from connector.usecases.undo_setup import undo_setup, undoable_steps
+from connector.usecases.undo_setup import undo_setup, undoable_runs, undoable_steps
 
 app = typer.Typer(no_args_is_help=True)
 TELL_EVERY = 50
@@ -72,7 +73,8 @@ def status(context: typer.Context, division: DivisionOption = None, json: JsonOp
         for pinned in wiring.pinned(division):
             wanted = _wanted(wiring, pinned.code)
             steps = setup_status(wiring.database, pinned.code, wanted, today=wiring.today, start_date=start)
-            found.append((pinned, steps, setup_drift(wiring.database, pinned.code, wanted, today=wiring.today)))
+            drift = setup_drift(wiring.database, pinned.code, wanted, today=wiring.today)
+            found.append((pinned, steps, drift, undoable_runs(wiring.database, [pinned.code])))
     if json:
         print_json(
             {
@@ -81,13 +83,14 @@ def status(context: typer.Context, division: DivisionOption = None, json: JsonOp
                         "division": pinned.code,
                         "steps": [setup.step_as_json(step) for step in steps],
                         "drift": [drift_as_json(each) for each in drift],
+                        "runs": [_run_as_json(run) for run in runs],
                     }
-                    for pinned, steps, drift in found
+                    for pinned, steps, drift, runs in found
                 ]
             }
         )
         return
-    for pinned, steps, drift in found:
+    for pinned, steps, drift, runs in found:
         table = Table("step", "", "done", "to do", "skipped", "conflict", title=f"{pinned.code} {cell(pinned.name)}")
         for step in steps:
             table.add_row(
@@ -96,6 +99,20 @@ def status(context: typer.Context, division: DivisionOption = None, json: JsonOp
         screen().print(table)
         if drift:
             screen().print(_drift_table(drift))
+        if runs:
+            screen().print(_runs_table(runs))
+
+
+def _run_as_json(run: UndoableRun) -> dict[str, object]:
+    return {"run": run.id, "started_at": run.started_at, "changes": run.steps, "customers": run.customers}
+
+
+def _runs_table(runs: Sequence[UndoableRun]) -> Table:
+    """What `undo --run` can name."""
+    table = Table("run", "of", "changes", "customers", title="runs that can be undone (setup undo --run RUN)")
+    for run in runs:
+        table.add_row(run.id, local_time(run.started_at), str(run.steps), str(run.customers))
+    return table
 
 
 def _drift_table(drift: Sequence[Drift]) -> Table:
@@ -154,7 +171,7 @@ def plan(
             raise InvalidSetting(f"{out} cannot be written: {error.strerror}", hint="choose another file") from error
         note(context, f"written to {out}; apply it with: connector setup apply {out}")
     for each in planned:
-        note(context, _age(each, now))
+        note(context, data_age(each.plan.division, each.last_synced_at, now))
     if json:
         documents = [setup.plan_as_json(each.plan) | {"ready_at": ready[each.plan.division]} for each in planned]
         print_json(documents[0] if len(documents) == 1 else documents)
@@ -184,18 +201,6 @@ def _overrides(words: list[str] | None) -> frozenset[str]:
         if word not in known:
             raise WrongUsage(f"--override {word} is not possible", hint="one of: " + ", ".join(sorted(known)))
     return frozenset(words or [])
-
-
-def _age(planned: PlannedSetup, now: datetime) -> str:
-    code = planned.plan.division
-    if planned.last_synced_at is None:
-        return _never_synced(code)
-    minutes = int((now - planned.last_synced_at).total_seconds() // 60)
-    return f"division {code} was synced {minutes} minutes ago"
-
-
-def _never_synced(division: int) -> str:
-    return f"division {division} was never synced; run `connector sync` first"
 
 
 def _ready_at(wiring: Wiring, plan: Plan) -> datetime:
@@ -262,7 +267,7 @@ def apply(
         plans = _plans(wiring, planfile, division, _overrides(override))
         for pinned in wiring.pinned([each.division for each in plans]) if plans else []:
             if pinned.last_synced_at is None:
-                note(context, _never_synced(pinned.code))
+                note(context, data_age(pinned.code, None, wiring.clock()))
         left = [
             left_of_plan(wiring.database, each, wiring.wanted(each.division), today=wiring.today, limit=limit)
             for each in plans
@@ -349,7 +354,11 @@ def _read_plan_file(planfile: Path) -> Any:
 def undo(
     context: typer.Context,
     run: Annotated[
-        str | None, typer.Option("--run", help="The run to undo; else the newest that changed these customers.")
+        str | None,
+        typer.Option(
+            "--run",
+            help="The run to undo, as `setup status` lists them; else the newest, with --customer that of each.",
+        ),
     ] = None,
     customer: Annotated[
         list[str] | None, typer.Option("--customer", help="Only the customer with this code; may be repeated.")
@@ -360,40 +369,54 @@ def undo(
 ) -> None:
     """Put back what a run changed; what somebody changed since is left alone."""
     reports: list[SetupReport] = []
+    errors: list[ConnectorError] = []
     with terminal_of(context).wiring() as wiring:
-        chosen = undoable_steps(
-            wiring.database,
-            [pinned.code for pinned in wiring.pinned(division)],
-            run=run,
-            codes=frozenset(customer or []),
-        )
-        steps = [step for theirs in chosen.values() for step in theirs]
-        if not json:
-            table = Table("code", "customer", "take back", "now", "then", title="undo")
-            for step in steps:
-                table.add_row(
-                    cell(step.customer_code),
-                    cell(step.customer_name),
-                    step.action,
-                    cell(_values(step.after)),
-                    cell(_values(step.before)),
-                )
-            screen().print(table)
-        ask(f"Take back these {len(steps)} changes in Exact Online?", yes=yes)
+        pinned = {each.code: each for each in wiring.pinned(division)}
+        chosen = undoable_steps(wiring.database, list(pinned), run=run, codes=frozenset(customer or []))
+        runs = undoable_runs(wiring.database, list(pinned))
+        for code, theirs in chosen.items():
+            what = _which_runs(theirs, runs)
+            note(context, f"division {code} {pinned[code].name}: {what}")
+            if not json:
+                screen().print(_undo_table(theirs, title=cell(f"undo in {code} {pinned[code].name}: {what}")))
+        for code in {each.division for each in runs} - chosen.keys():
+            note(context, f"division {code} {pinned[code].name} has something to undo, too: --division {code}")
+        where = ", ".join(f"{code} {pinned[code].name}" for code in chosen)
+        ask(f"Take back these {sum(map(len, chosen.values()))} changes in Exact Online, in {where}?", yes=yes)
         with progress(context) as show:
             for code, theirs in chosen.items():
-                pinned = wiring.pinned([code])[0]
-                reports.append(
-                    undo_setup(
-                        wiring.database,
-                        wiring.exact(pinned, priority=Priority.SETUP),
-                        code,
-                        steps=theirs,
-                        clock=wiring.clock,
-                        progress=_telling(wiring, code, "undo", show),
-                    )
-                )
-    _show_reports(reports, json=json, verb="taken back")
+                try:
+                    reports.append(_undo(wiring, pinned[code], theirs, _telling(wiring, code, "undo", show)))
+                except ConnectorError as error:  # what was taken back in other divisions is still told
+                    errors.append(error)
+    _show_reports(reports, json=json, verb="taken back", errors=errors)
+
+
+def _undo(
+    wiring: Wiring, pinned: PinnedDivision, steps: Sequence[SetupStep], show: Callable[[int, int], None]
+) -> SetupReport:
+    """Take back what was shown of one division; with customers' codes there may be several."""
+    client = wiring.exact(pinned, priority=Priority.SETUP)
+    return undo_setup(wiring.database, client, pinned.code, steps=steps, clock=wiring.clock, progress=show)
+
+
+def _which_runs(steps: Sequence[SetupStep], runs: Sequence[UndoableRun]) -> str:
+    """The runs that these steps are of, and when each was."""
+    of = {step.run_id for step in steps}
+    return ", ".join(f"run {run.id} of {local_time(run.started_at)}" for run in runs if run.id in of)
+
+
+def _undo_table(steps: Sequence[SetupStep], *, title: str) -> Table:
+    table = Table("code", "customer", "take back", "now", "then", title=title)
+    for step in steps:
+        table.add_row(
+            cell(step.customer_code),
+            cell(step.customer_name),
+            step.action,
+            cell(_values(step.after)),
+            cell(_values(step.before)),
+        )
+    return table
 
 
 def _show_reports(reports: list[SetupReport], *, json: bool, verb: str, errors: Sequence[ConnectorError] = ()) -> None:
@@ -418,16 +441,19 @@ def _show_reports(reports: list[SetupReport], *, json: bool, verb: str, errors: 
     failed = sum(len(report.failed) for report in reports)
     if failed:
         found.append(
-            Permanent(f"{failed} changes failed", hint="the list above says why; put it right and apply again")
+            Permanent(
+                f"{failed} changes failed", hint="the list above says why; put it right and run the command again"
+            )
         )
     finish(found)
 
 
 @app.command("learn")
-def learn(
+def learn_command(
     context: typer.Context,
     customer: Annotated[str, typer.Option("--customer", help="Code of a customer that was set by hand.")],
     division: Annotated[int | None, typer.Option("--division", help="Where the customer is.")] = None,
+    yes: YesOption = False,
 ) -> None:
     """Take over the attachment type of a customer that was set by hand in Exact."""
     with terminal_of(context).wiring() as wiring:
@@ -435,12 +461,30 @@ def learn(
         if len(pinned) > 1:
             raise WrongUsage("several divisions are connected", hint="say which one with --division")
         code = pinned[0].code
-        card = find_customer(wiring.database, code, customer)
-        if not card.attachment_type:
-            raise WrongUsage(
-                f"customer {customer} has no attachment type",
-                hint="choose it on the card in Exact, then `connector sync`",
-            )
-        with wiring.database.transaction() as session:
-            learned.save(session, code, ATTACHMENT_TYPE, card.attachment_type)
-    say(f"division {code}: attachment type {card.attachment_type}, as on customer {customer}")
+        lesson = find_lesson(wiring.database, code, customer)
+        note(context, data_age(code, lesson.last_synced_at, wiring.clock()))
+        if lesson.value == attachment_types.PDF:
+            said = f"Customer {customer} has attachment type {lesson.value}, PDF only, as every new card in Exact has."
+            note(context, f"{said} Was it set by hand? With it no e-invoice goes along.")
+            ask("Use it for all customers?", yes=yes)
+        learn(wiring.database, lesson)
+        before = "nothing" if lesson.before is None else f"{lesson.before}, {attachment_types.in_words(lesson.before)}"
+        words = attachment_types.in_words(lesson.value)
+        say(f"division {code}: attachment type {lesson.value}, as on customer {customer}: {words}, as far as is known")
+        say(f"  learnt before: {before}")
+        _say_what_follows(wiring, pinned[0])
+
+
+def _say_what_follows(wiring: Wiring, pinned: PinnedDivision) -> None:
+    """Whether a setting wins over what was learnt, how many cards a plan would change now, and how to see it."""
+    own = wiring.settings.setup.divisions.get(pinned.code)
+    if own is not None and own.attachment_type is not None:
+        key = f"setup.divisions.{pinned.code}.attachment_type"
+        say(f"  the settings win: {key} is {own.attachment_type}; take it out to use what was learnt")
+    try:
+        planned = _plan(wiring, pinned, frozenset(), None)
+    except InvalidSetting as error:
+        say(f"  there is no plan yet: {error.message}")
+        return
+    say(f"  a plan would now change {planned.plan.to_change} of {planned.plan.customers} customers")
+    say(f"  look at it: connector setup plan --division {pinned.code}")

@@ -213,6 +213,14 @@ def local_time(instant: datetime) -> str:
     return instant.astimezone().strftime("%Y-%m-%d %H:%M %Z").strip()
 
 
+def data_age(division: int, last_synced_at: datetime | None, now: datetime) -> str:
+    """How old what we know of a division is."""
+    if last_synced_at is None:
+        return f"division {division} was never synced; run `connector sync` first"
+    minutes = int((now - last_synced_at).total_seconds() // 60)
+    return f"division {division} was synced {minutes} minutes ago"
+
+
 def finish(errors: Sequence[ConnectorError], *, parts: Sequence[str] = ()) -> None:
     """Show what went wrong in parts, and end with the worst of it.
 

@@ -81,6 +81,19 @@ class SetupStep:
     """When it was intended, or when what became of it was stored."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoableRun:
+    """An apply run of which something was done and not taken back."""
+
+    id: RunId
+    division: Division
+    started_at: datetime
+    steps: int
+    """How many changes are left to undo."""
+    customers: int
+    """Of how many customers."""
+
+
 RUN_COLUMNS = columns_for(RUNS, SetupRun)
 STEP_COLUMNS = columns_for(STEPS, SetupStep)
 
@@ -272,6 +285,35 @@ def undoable_steps(session: Session, division: int, run_id: str | None = None) -
         .where(s.state == StepState.DONE.value, s.undone_by.is_(None))
     )
     return _steps(session, statement if run_id is None else statement.where(s.run_id == run_id))
+
+
+def undoable_runs(session: Session, division: int) -> tuple[UndoableRun, ...]:
+    """The runs of `undoable_steps`, the newest first."""
+    r, s = RUNS.c, STEPS.c
+    statement = (
+        select(
+            r.id,
+            r.division,
+            r.started_at,
+            func.count().label("steps"),
+            func.count(s.customer_id.distinct()).label("customers"),
+        )
+        .join(STEPS, r.id == s.run_id)
+        .where(r.division == division, r.kind == RunKind.APPLY.value)
+        .where(s.state == StepState.DONE.value, s.undone_by.is_(None))
+        .group_by(r.id, r.division, r.started_at)
+        .order_by(r.id.desc())
+    )
+    return tuple(UndoableRun(**row._asdict()) for row in session.connection().execute(statement))
+
+
+def contact_updated_at(session: Session, division: int, contact_id: str) -> datetime | None:
+    """When we last changed a contact after it was made; None: never."""
+    s = STEPS.c
+    statement = select(func.max(s.at)).where(s.division == division, s.contact_id == contact_id)
+    statement = statement.where(s.action == "update_contact", s.state == StepState.DONE.value)
+    found: datetime | None = session.connection().execute(statement).scalar_one_or_none()
+    return found
 
 
 def created_with(session: Session, division: int, contact_id: str) -> Mapping[str, Any] | None:

@@ -35,7 +35,7 @@ from connector.exact_sandbox import expectations
 from connector.exact_sandbox.people import Kind
 from connector.storage import customers, journal
 from connector.storage.journal import StepState
-from connector.usecases.apply_setup import SetupReport
+from connector.usecases.apply_setup import SetupReport, apply_setup
 from connector.usecases.ownership import Lease
 from connector.usecases.plan_setup import find_customer, plan_setup, require_customers, setup_status
 from connector.usecases.undo_setup import undo_setup, undoable_steps
@@ -1338,27 +1338,40 @@ def test_undo_takes_the_newest_run_first(office: Office) -> None:
         office.undo()
 
 
+def undo_with(office: Office, client: ExactClient) -> SetupReport:
+    """Undo the newest run through a client of the test's own."""
+    code = office.division.code
+    steps = undoable_steps(office.database, [code])[code]
+    return undo_setup(office.database, client, code, steps=steps, clock=office.clock)
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("method", ["delete", "put"])
 def test_killed_undo_goes_on(office: Office, when: str, method: str) -> None:
     """Killed at a write of an undo, the next undo finishes it and every card is as it was."""
     before = cards(office)
     office.apply(only(office, Kind.NO_EMAIL, Kind.OUTDATED))
-    steps = office.client
-    killed = client_that(office, method, when=when, error=Killed())
-    code = office.division.code
     with pytest.raises(Killed):
-        _undo_with(office, killed)
-    assert steps.calls == 0
+        undo_with(office, client_that(office, method, when=when, error=Killed()))
 
     office.apply(limit=0)
     with suppress(NothingFound):  # when the write that was settled was the last one
         office.undo()
 
     assert cards(office) == before
+
+
+def test_killed_undo_leaves_nothing_open(office: Office) -> None:
+    """What a killed undo wrote is settled by the next run: nothing is left to look up, or to undo again."""
+    office.apply(only(office, Kind.NO_EMAIL))
+    with pytest.raises(Killed):
+        undo_with(office, client_that(office, "delete", when="after", error=Killed()))
+
+    office.apply(limit=0)
+
     with office.database.reading() as session:
-        assert not journal.open_steps(session, code)
-        assert not journal.undoable_steps(session, code)
+        assert not journal.open_steps(session, office.division.code)
+        assert not journal.undoable_steps(session, office.division.code)
 
 
 def _undo_with(office: Office, client: ExactClient) -> SetupReport:
@@ -1473,6 +1486,264 @@ def test_undo_of_a_named_run(office: Office) -> None:
 
     assert ours_on(office, code_of(office, Kind.NO_EMAIL)) == []
     assert len(ours_on(office, code_of(office, Kind.NO_CONTACT))) == 1
+
+
+def test_undo_that_wakes_up_too_late_writes_nothing(office: Office) -> None:
+    """Asleep between intent and write for longer than the lease lasts: another run may be at it, nothing goes out."""
+    office.apply(only(office, Kind.NO_EMAIL))
+    client = office.client
+    real = client.put
+
+    def put(path: str, guid: str, changes: Any) -> None:
+        office.clock.forward(minutes=11)
+        real(path, guid, changes)
+
+    client.put = put  # type: ignore[method-assign]
+    office.server.reset_calls()
+
+    report = undo_with(office, client)
+
+    assert isinstance(report.stopped_by, Busy)
+    assert writes(office) == 0
+
+
+@pytest.mark.parametrize("fault", ["lost-puts", "lost-deletes"])
+def test_undo_whose_answers_are_lost(office: Office, fault: str) -> None:
+    """Writes that happened without an answer are seen in the reading back, and count."""
+    before = cards(office)
+    office.apply(only(office, Kind.NO_EMAIL, Kind.OUTDATED))
+    office.server.state.faults.on(fault)
+
+    report = office.undo()
+
+    assert (cards(office), report.failed, report.remaining) == (before, [], 0)
+
+
+def test_undo_puts_back_the_fields_that_are_still_ours(office: Office) -> None:
+    """Of a write of two fields, the one that somebody changed is left and named, the other one is put back."""
+    code = code_of(office, Kind.NO_EMAIL)
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=1, InvoiceAttachmentType=2)
+    office.sync()
+    office.apply(only(office, Kind.NO_EMAIL))
+    office.server.state.ui_change_account(DIVISION, code, InvoiceAttachmentType=1024)
+
+    report = office.undo()
+
+    row = office.server.state.account(DIVISION, code)
+    assert (row["InvoicingMethod"], row["InvoiceAttachmentType"]) == (1, 1024)
+    assert [skip.now for skip in report.skipped] == ["InvoiceAttachmentType 1024"]
+
+
+def test_undo_keeps_the_contact_that_invoices_are_mailed_to(office: Office) -> None:
+    """While a later run's invoicing method stands, its contact stays: by e-mail, invoices would go to somebody else."""
+    code = code_of(office, Kind.NO_EMAIL)
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=1)
+    office.sync()
+    first = office.apply(only(office, Kind.NO_EMAIL), limit=1)
+    second = office.apply(only(office, Kind.NO_EMAIL))
+
+    report = office.undo(run=first.run)
+
+    assert len(ours_on(office, code)) == 1
+    assert [second.run in skip.now for skip in report.skipped] == [True]
+
+
+def without_accounts(office: Office) -> ExactClient:
+    """A client whose changes to accounts Exact answers with yes, and does not make."""
+    client = office.client
+    real = client.put
+
+    def put(path: str, guid: str, changes: Any) -> None:
+        if path != "crm/Accounts":
+            real(path, guid, changes)
+
+    client.put = put  # type: ignore[method-assign]
+    return client
+
+
+def test_undo_that_exact_does_not_keep_is_a_failure(office: Office) -> None:
+    """A value that Exact said yes to and did not put back is told, and can be undone again."""
+    code = code_of(office, Kind.NO_EMAIL)
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=1)
+    office.sync()
+    before = cards(office)
+    office.apply(only(office, Kind.NO_EMAIL))
+
+    report = undo_with(office, without_accounts(office))
+    office.undo()
+
+    assert [(customer.code, action) for customer, action, _ in report.failed] == [(code, "set_invoicing")]
+    assert cards(office) == before
+
+
+def test_undo_keeps_the_contact_while_exact_keeps_the_method(office: Office) -> None:
+    """When Exact does not put the invoicing method back, the contact that invoices now go to stays."""
+    code = code_of(office, Kind.NO_EMAIL)
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=1)
+    office.sync()
+    office.apply(only(office, Kind.NO_EMAIL))
+
+    undo_with(office, without_accounts(office))
+
+    assert len(ours_on(office, code)) == 1
+
+
+@pytest.mark.parametrize("field", ["Phone", "Mobile", "JobTitleDescription", "Notes"])
+def test_undo_leaves_a_contact_that_somebody_filled_in(office: Office, field: str) -> None:
+    """A contact with something that only a person writes is in use, and stays."""
+    code = code_of(office, Kind.NO_EMAIL)
+    office.apply(only(office, Kind.NO_EMAIL))
+    office.server.state.ui_change_contact(DIVISION, str(ours_on(office, code)[0]["ID"]), **{field: "06 12345678"})
+
+    report = office.undo()
+
+    assert len(ours_on(office, code)) == 1
+    assert [skip.now for skip in report.skipped] == [f"{field} filled in"]
+
+
+def test_undo_leaves_a_contact_that_somebody_made_the_main_one(office: Office) -> None:
+    """A contact of ours that a person chose as the main contact stays."""
+    code = code_of(office, Kind.NO_EMAIL)
+    office.apply(only(office, Kind.NO_EMAIL))
+    office.server.state.ui_change_account(DIVISION, code, MainContact=ours_on(office, code)[0]["ID"])
+
+    report = office.undo()
+
+    assert len(ours_on(office, code)) == 1
+    assert [skip.now for skip in report.skipped] == ["it is the main contact"]
+
+
+@pytest.mark.parametrize(("minutes", "left"), [(4, 0), (6, 1)])
+def test_undo_leaves_a_contact_that_was_changed_later(office: Office, minutes: int, left: int) -> None:
+    """What was changed more than five minutes after it was made, somebody else changed, whatever it was."""
+    code = code_of(office, Kind.NO_EMAIL)
+    office.apply(only(office, Kind.NO_EMAIL))
+    office.clock.forward(minutes=minutes)
+    office.server.state.ui_change_contact(DIVISION, str(ours_on(office, code)[0]["ID"]), Gender="V")
+
+    office.undo()
+
+    assert len(ours_on(office, code)) == left
+
+
+def test_undo_of_a_contact_that_we_corrected_later(open_office: OpenOffice) -> None:
+    """Our own later write to a contact of ours makes it nobody else's: both runs are taken back."""
+    office = open_office(customers=6, invoices=0)
+    office.sync()
+    before = cards(office)
+    office.apply()
+    office.clock.forward(days=1)
+    wanted = replace(office.wiring.wanted(DIVISION), upload_address="new@uploads.is")
+    plan = plan_setup(office.database, office.division.code, wanted, today=TODAY).plan
+    apply_setup(office.database, office.client, plan, wanted=wanted, today=TODAY, clock=office.clock)
+    office.clock.forward(days=1)
+
+    office.undo()
+    office.undo()
+
+    assert cards(office) == before
+
+
+def test_undo_of_a_contact_that_somebody_deleted(office: Office) -> None:
+    """A contact that is gone is told, and does not count as taken back by us."""
+    report = office.apply(only(office, Kind.NO_EMAIL, Kind.NO_CONTACT))
+    code = min((code_of(office, kind) for kind in (Kind.NO_EMAIL, Kind.NO_CONTACT)), key=int)  # not the newest row
+    office.server.state.ui_delete(DIVISION, "contacts", str(ours_on(office, code)[0]["ID"]))
+
+    undone = office.undo()
+
+    assert [(skip.customer.code, skip.now) for skip in undone.skipped] == [(code, "the contact is gone")]
+    assert undone.applied == report.applied - 1
+
+
+def test_undo_writes_on_no_card_that_cannot_be_read(office: Office) -> None:
+    """Somebody chose Peppol, in a row that we cannot read: nothing is written by the older card that is here."""
+    code = code_of(office, Kind.NO_EMAIL)
+    office.apply(only(office, Kind.NO_EMAIL))
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=32)
+    office.server.state.faults.on("changed-type:VATNumber")
+    office.server.reset_calls()
+
+    report = office.undo()
+
+    assert (writes(office), report.applied) == (0, 0)
+    assert {skip.now.partition(":")[0] for skip in report.skipped} == {"unreadable"}
+
+
+def test_undo_stops_when_exact_shows_nothing(office: Office) -> None:
+    """A stream that reads empty all at once is no reason to believe the cards here."""
+    office.apply(only(office, Kind.NO_EMAIL))
+    office.server.state.faults.on("empty-stream")
+    office.server.reset_calls()
+
+    report = office.undo()
+
+    assert isinstance(report.stopped_by, ExactDoubtful)
+    assert writes(office) == 0
+
+
+def test_undo_takes_back_only_what_was_shown(few: Office) -> None:
+    """Shown, then undone and applied anew by somebody else: a yes to the old list takes nothing of the new run back."""
+    few.apply()
+    code = few.division.code
+    shown = undoable_steps(few.database, [code])[code]
+    few.undo()
+    few.apply()
+    after = cards(few)
+
+    report = undo_setup(few.database, few.client, code, steps=shown, clock=few.clock)
+
+    assert cards(few) == after
+    assert (report.applied, len(report.skipped), report.remaining) == (0, len(shown), 0)
+
+
+def test_undo_that_stops_tells_what_it_did(office: Office) -> None:
+    """A right that is missing at the second kind of write: what was taken back before counts, the rest remains."""
+    code = code_of(office, Kind.NO_EMAIL)
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=1)
+    office.sync()
+    office.apply(only(office, Kind.NO_EMAIL))
+
+    report = undo_with(office, client_that(office, "delete", when="before", error=RightsMissing("no")))
+
+    assert isinstance(report.stopped_by, RightsMissing)
+    assert (report.applied, report.remaining) == (1, 1)
+
+
+def test_undo_of_customers_takes_the_newest_run_of_each(office: Office) -> None:
+    """Two customers of two runs, named together, both go back."""
+    kinds = (Kind.NO_EMAIL, Kind.NO_CONTACT)
+    for kind in kinds:
+        office.apply(only(office, kind))
+    codes = frozenset(code_of(office, kind) for kind in kinds)
+
+    office.undo(codes=codes)
+
+    assert [ours_on(office, code) for code in codes] == [[], []]
+
+
+def test_undo_of_a_customer_that_nobody_knows(few: Office) -> None:
+    """A code that no customer has is refused, also beside one that has something to undo."""
+    few.apply()
+
+    with pytest.raises(NothingFound, match="nobody"):
+        undoable_steps(few.database, [few.division.code], codes=frozenset({"1", "nobody"}))
+
+
+def test_runs_that_can_be_undone(office: Office) -> None:
+    """Every run with something left is listed with when it was and how much is left, the newest first."""
+    first = office.apply(only(office, Kind.NO_EMAIL))
+    second = office.apply(only(office, Kind.NO_CONTACT))
+    office.undo(run=second.run)
+    third = office.apply(only(office, Kind.OUTDATED))
+
+    with office.database.reading() as session:
+        found = journal.undoable_runs(session, DIVISION)
+
+    assert [(run.id, run.steps, run.customers) for run in found] == [
+        (third.run, third.applied, 1),
+        (first.run, first.applied, 1),
+    ]
 
 
 def test_undo_of_a_deleted_customer_is_not_left_over(office: Office) -> None:
