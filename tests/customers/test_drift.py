@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from connector.customer import Contact, ContactId, Customer
+from connector.customer import Contact, ContactId, Customer, Division
 from connector.customers.drift import Applied, Drift, find_drift
 from connector.customers.setup import SkipReason, Wanted, plan
 
@@ -23,7 +23,7 @@ def wrote(customer: Customer, contact: ContactId | None = None, **after: Any) ->
 
 def drift(applied: list[Applied], customers: list[Customer], contacts: list[Contact], wanted: Wanted) -> list[Drift]:
     """What has drifted, with the plan that the same cards give."""
-    made = plan(customers, contacts, wanted, today=TODAY, division=DIVISION)
+    made = plan(customers, contacts, wanted, today=TODAY, division=Division(123456))
     return list(find_drift(applied, customers, contacts, made))
 
 

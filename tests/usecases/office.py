@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
+from sqlalchemy import select
 
 from connector.composition import Wiring
 from connector.customers.setup import Plan
@@ -22,7 +23,7 @@ from connector.exact_sandbox.expectations import invoices as expected_invoices
 from connector.exact_sandbox.world import World
 from connector.routing.directory import read_recipient
 from connector.settings import Settings
-from connector.storage import deliveries, invoices, recipients
+from connector.storage import deliveries, invoices, journal, recipients
 from connector.storage.database import Database
 from connector.storage.deliveries import StoredDelivery
 from connector.storage.divisions import PinnedDivision
@@ -194,6 +195,12 @@ class Office:
             clock=self.clock,
             **options,
         )
+
+    def steps_of(self, run: str) -> list[Any]:
+        """Every step of a run in the journal, whatever became of it, oldest first."""
+        with self.database.reading() as session:
+            mine = select(journal.STEPS).where(journal.STEPS.c.run_id == run).order_by(journal.STEPS.c.id)
+            return list(session.connection().execute(mine))
 
     def undo(self, **options: Any) -> SetupReport:
         """Undo what the newest run did, or what `options` choose."""

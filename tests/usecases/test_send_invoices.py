@@ -449,8 +449,7 @@ def test_journal_keeps_that_the_outcome_is_unknown(office: Office) -> None:
 
     send(office, each)
 
-    with office.database.reading() as session:
-        (kept,) = journal.steps(session, step.run_id)
+    (kept,) = office.steps_of(step.run_id)
     assert (kept.state, kept.error) == (StepState.DONE, UNKNOWN_OUTCOME)
 
 
@@ -465,8 +464,7 @@ def test_every_error_of_the_answer_is_told(office: Office, way: str) -> None:
 
     report = send(office, each, client=client)
 
-    with office.database.reading() as session:
-        (step,) = journal.steps(session, journal.RunId(report.run))
+    (step,) = office.steps_of(report.run)
     assert report.sent == []
     assert [error for _, error in report.failed] == [f"printed, but not sent: {name}: {words}"]
     assert step.error == f"{name}: {words}"

@@ -1425,8 +1425,7 @@ def test_refusal_in_an_undo_is_told_in_exacts_words(office: Office) -> None:
 
     report = _undo_with(office, client_that(office, "put", when="before", error=refusal))
 
-    with office.database.reading() as session:
-        kept = [(step.action, step.state, step.error) for step in journal.steps(session, journal.RunId(report.run))]
+    kept = [(step.action, step.state, step.error) for step in office.steps_of(report.run)]
     assert [(action, error) for _, action, error in report.failed] == [("set_invoicing", refusal.message)]
     assert ("set_invoicing", StepState.FAILED, refusal.message) in kept
     assert (report.applied, report.remaining, journal_steps(office)) == (1, 0, 1)
