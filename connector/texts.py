@@ -612,6 +612,15 @@ def spreadsheet_cell(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """Write a number with its noun.
+
+    >>> counted(1, "customer"), counted(1200, "customer"), counted(2, "city", "cities")
+    ('1 customer', '1200 customers', '2 cities')
+    """
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 def money(amount: Decimal, currency: str, language: str) -> str:
     """Write an amount as people do.
 

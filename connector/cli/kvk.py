@@ -10,16 +10,28 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from connector.cli.terminal import cell, note, print_json, say, screen, terminal_of
+from connector.cli.terminal import note, print_json, say, screen, terminal_of
 from connector.customers.fill import GOOD, Filled, RowVerdict, Told, Verdict, plans
 from connector.customers.setup import Plan, plans_as_file
 from connector.customers.sheet import LARGEST, too_large
 from connector.errors import InvalidSetting, WrongUsage
 from connector.identifiers import KvkStatus, check_kvk
+from connector.listing import Column, Listing, Narrow
 
 app = typer.Typer(no_args_is_help=True)
+
+VERDICTS = {
+    Verdict.SET: "set",
+    Verdict.SAME: "already so",
+    Verdict.WRONG_NUMBER: "wrong number",
+    Verdict.OWN_NUMBER: "own number",
+    Verdict.UNKNOWN_CUSTOMER: "unknown customer",
+    Verdict.OTHER_CUSTOMER: "other customer",
+    Verdict.DUPLICATE_ROW: "row twice",
+    Verdict.DIVISION_NOT_CONNECTED: "not connected",
+}
+"""In words, where JSON has the codes."""
 
 
 def register(program: typer.Typer) -> None:
@@ -163,11 +175,18 @@ def _row_as_json(one: RowVerdict, language: str) -> dict[str, object]:
 
 def _show(filled: Filled, language: str) -> None:
     if filled.verdicts:
-        table = Table("row", "code", "customer", "verdict", "kvk", "")
+        table = Listing(
+            Column(heading="row", is_whole=True, is_right=True),
+            Column(heading="code", is_whole=True),
+            Column(heading="customer"),
+            Column(heading="verdict"),
+            Column(heading="kvk", is_whole=True),
+            Column(narrow=Narrow.BENEATH),
+        )
         for one in filled.verdicts:
             told = "; ".join(filter(None, [_told(one.detail, language), *(_told(w, language) for w in one.warnings)]))
             name = one.customer.name if one.customer else ""
-            table.add_row(str(one.row), cell(one.code), cell(name), one.verdict.value, one.kvk or "", cell(told))
+            table.add_row(str(one.row), one.code, name, VERDICTS[one.verdict], one.kvk or "", told)
         screen().print(table)
     counts = _summary(filled)
     say(

@@ -7,15 +7,14 @@ import json as json_module
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.table import Table
 
+from connector.cli.setup_tables import drift_table, plan_counts, plan_table, status_table, synced_ago, undo_table
 from connector.cli.terminal import (
     Show,
     ask,
-    cell,
     finish,
     local_time,
     note,
@@ -27,12 +26,13 @@ from connector.cli.terminal import (
 )
 from connector.composition import ATTACHMENT_TYPE, Wiring
 from connector.customers import setup
-from connector.customers.drift import Drift, drift_as_json
+from connector.customers.drift import drift_as_json
 from connector.customers.setup import CONFLICTS, Plan
 from connector.errors import ConnectorError, InvalidSetting, Permanent, WrongUsage
 from connector.exact.budget import Priority, ready_at
 from connector.storage import learned
 from connector.storage.divisions import PinnedDivision
+from connector.texts import counted
 from connector.usecases.apply_setup import SetupReport, apply_setup
 from connector.usecases.plan_setup import (
     PlannedSetup,
@@ -86,31 +86,9 @@ def status(context: typer.Context, division: DivisionOption = None, json: JsonOp
         )
         return
     for pinned, steps, drift in found:
-        table = Table("step", "", "done", "to do", "skipped", "conflict", title=f"{pinned.code} {cell(pinned.name)}")
-        for step in steps:
-            table.add_row(
-                str(step.step), step.key, str(step.done), str(step.to_do), str(step.skipped), str(step.conflict)
-            )
-        screen().print(table)
+        screen().print(status_table(pinned, steps))
         if drift:
-            screen().print(_drift_table(drift))
-
-
-def _drift_table(drift: Sequence[Drift]) -> Table:
-    """What was changed in Exact since the set-up, and what the plan would do about it."""
-    table = Table("code", "customer", "field", "set to", "now", "changed", "by", "plan", title="changed in Exact since")
-    for each in drift:
-        table.add_row(
-            cell(each.customer.code),
-            cell(each.customer.name),
-            each.field,
-            cell("-" if each.set_to is None else str(each.set_to)),
-            cell("-" if each.now is None else str(each.now)),
-            local_time(each.changed_at) if each.changed_at else "",
-            cell(each.changed_by),
-            each.repair.value if each.repair else f"left ({each.reason.value})" if each.reason else "kept",
-        )
-    return table
+            screen().print(drift_table(drift))
 
 
 def _wanted(wiring: Wiring, division: int) -> setup.Wanted:
@@ -188,8 +166,7 @@ def _age(planned: PlannedSetup, now: datetime) -> str:
     code = planned.plan.division
     if planned.last_synced_at is None:
         return _never_synced(code)
-    minutes = int((now - planned.last_synced_at).total_seconds() // 60)
-    return f"division {code} was synced {minutes} minutes ago"
+    return synced_ago(code, now - planned.last_synced_at)
 
 
 def _never_synced(division: int) -> str:
@@ -203,39 +180,9 @@ def _ready_at(wiring: Wiring, plan: Plan) -> datetime:
 
 def show_plan(plan: Plan, *, done_at: datetime) -> None:
     """The plan as a table with before and after, its counts in words, and when it would be done."""
-    table = Table("code", "customer", "change", "before", "after", title=f"division {plan.division}")
-    for change in plan.changes:
-        table.add_row(
-            cell(change.customer.code),
-            cell(change.customer.name),
-            change.action.value,
-            cell(_values(change.before)),
-            cell(_values(change.after)),
-        )
-    for skip in plan.skips:
-        table.add_row(
-            cell(skip.customer.code),
-            cell(skip.customer.name),
-            f"skipped: {skip.reason.value}",
-            "",
-            cell(f"to {skip.invoiced_to.code} {skip.invoiced_to.name}" if skip.invoiced_to else ""),
-            style="dim",
-        )
-    for each in plan.notes:
-        table.add_row(cell(each.customer.code), cell(each.customer.name), f"look at: {each.kind.value}", "", "")
     if plan.changes or plan.skips or plan.notes:
-        screen().print(table)
-    say(
-        f"{plan.customers} customers: {plan.in_order} in order, {plan.to_change} to change, {plan.skipped} skipped; "
-        f"{plan.api_calls_needed} calls to Exact needed"
-        + (f", done at about {local_time(done_at)}" if plan.api_calls_needed else "")
-    )
-
-
-def _values(values: Any) -> str:
-    if not values:
-        return ""
-    return ", ".join(f"{name} {'-' if value is None else value}" for name, value in values.items())
+        screen().print(plan_table(plan))
+    say(plan_counts(plan) + (f", done at about {local_time(done_at)}" if plan.api_calls_needed else ""))
 
 
 @app.command("apply")
@@ -261,7 +208,7 @@ def apply(
                 show_plan(each, done_at=_ready_at(wiring, each))
         changes = sum(len(each.changes) for each in plans)
         if changes:
-            ask(f"Make these {changes} changes in Exact Online?", yes=yes)
+            ask(f"Make {counted(changes, 'change')} in Exact Online?", yes=yes)
         with progress(context) as show:
             for each in plans:
                 try:
@@ -349,17 +296,8 @@ def undo(
         )
         steps = [step for theirs in chosen.values() for step in theirs]
         if not json:
-            table = Table("code", "customer", "take back", "now", "then", title="undo")
-            for step in steps:
-                table.add_row(
-                    cell(step.customer_code),
-                    cell(step.customer_name),
-                    step.action,
-                    cell(_values(step.after)),
-                    cell(_values(step.before)),
-                )
-            screen().print(table)
-        ask(f"Take back these {len(steps)} changes in Exact Online?", yes=yes)
+            screen().print(undo_table(steps))
+        ask(f"Take back {counted(len(steps), 'change')} in Exact Online?", yes=yes)
         with progress(context) as show:
             for code, theirs in chosen.items():
                 pinned = wiring.pinned([code])[0]
