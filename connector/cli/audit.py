@@ -86,7 +86,7 @@ def kvk(
     if output is None and format in BINARY and sys.stdout.isatty():
         raise WrongUsage(f"{format.value} is not for the screen", hint=f"say where to: --output kvk.{format.value}")
     with terminal.wiring() as wiring:
-        chosen = wiring.pinned(division)
+        chosen = wiring.synced(division)
         stopped_by = _ask_register(context, wiring, chosen)
         whole = [_audit(wiring, pinned) for pinned in chosen]
         audits = [_compare(wiring, each, since.date()) for each in whole] if since else whole
@@ -94,9 +94,6 @@ def kvk(
         if format is not Format.TABLE:
             for each in whole:
                 remember_report(wiring.database, each.division, each.audit, today=wiring.today)
-    for pinned in chosen:
-        if pinned.last_synced_at is None:
-            note(context, f"division {pinned.code} was never synced; run `connector sync` first")
     summaries = [each.audit.summary for each in audits]
     missing = any(summary.missing for summary in summaries)
     invalid = any(summary.invalid for summary in summaries)

@@ -89,11 +89,8 @@ def fill(
     language = terminal_of(context).screen_language
     content = _read(file)
     with terminal_of(context).wiring() as wiring:
-        pinned = wiring.pinned()
+        pinned = wiring.synced()
         filled = fill_kvk(wiring.database, content, pinned)
-    for each in pinned:
-        if each.last_synced_at is None:
-            note(context, f"division {each.code} was never synced; run `connector sync` first")
     made = plans(filled)
     plan_file = _save(made, out or _free_name(file)) if made else None
     if json:

@@ -116,7 +116,7 @@ def plan(
     """What would change in Exact, customer by customer; nothing is changed."""
     overrides = _overrides(override)
     with terminal_of(context).wiring() as wiring:
-        chosen = wiring.pinned(division)
+        chosen = wiring.synced(division)
         only = frozenset(customer) if customer else None
         require_customers(wiring.database, [pinned.code for pinned in chosen], only or frozenset())
         planned = [_plan(wiring, pinned, overrides, only) for pinned in chosen]
@@ -130,7 +130,8 @@ def plan(
             raise InvalidSetting(f"{out} cannot be written: {error.strerror}", hint="choose another file") from error
         note(context, f"written to {out}; apply it with: connector setup apply {out}")
     for each in planned:
-        note(context, _age(each, now))
+        if each.last_synced_at is not None:
+            note(context, synced_ago(each.plan.division, now - each.last_synced_at))
     if json:
         documents = [setup.plan_as_json(each.plan) | {"ready_at": ready[each.plan.division]} for each in planned]
         print_json(documents[0] if len(documents) == 1 else documents)
@@ -162,17 +163,6 @@ def _overrides(words: list[str] | None) -> frozenset[str]:
     return frozenset(words or [])
 
 
-def _age(planned: PlannedSetup, now: datetime) -> str:
-    code = planned.plan.division
-    if planned.last_synced_at is None:
-        return _never_synced(code)
-    return synced_ago(code, now - planned.last_synced_at)
-
-
-def _never_synced(division: int) -> str:
-    return f"division {division} was never synced; run `connector sync` first"
-
-
 def _ready_at(wiring: Wiring, plan: Plan) -> datetime:
     """When the plan would be carried out, going by what is left of Exact's limits."""
     return ready_at(wiring.budget(plan.division), plan.api_calls_needed, wiring.clock(), priority=Priority.SETUP)
@@ -200,9 +190,8 @@ def apply(
     errors: list[ConnectorError] = []
     with terminal_of(context).wiring() as wiring:
         plans = _plans(wiring, planfile, division, _overrides(override))
-        for pinned in wiring.pinned([each.division for each in plans]) if plans else []:
-            if pinned.last_synced_at is None:
-                note(context, _never_synced(pinned.code))
+        if plans:
+            wiring.synced([each.division for each in plans])
         if not json:
             for each in plans:
                 show_plan(each, done_at=_ready_at(wiring, each))
@@ -248,7 +237,7 @@ def _apply(wiring: Wiring, plan: Plan, limit: int | None, show: Callable[[int, i
 def _plans(wiring: Wiring, planfile: Path | None, division: list[int] | None, overrides: frozenset[str]) -> list[Plan]:
     """The plans to apply: those of a file, refused when the settings want something else, or fresh ones."""
     if planfile is None:
-        return [_plan(wiring, pinned, overrides, None).plan for pinned in wiring.pinned(division)]
+        return [_plan(wiring, pinned, overrides, None).plan for pinned in wiring.synced(division)]
     if overrides:
         raise WrongUsage(
             "--override goes with making a plan, not with a saved one", hint="connector setup plan --override"

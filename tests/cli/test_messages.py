@@ -10,8 +10,10 @@ import pytest
 
 from connector import demo
 from connector.cli.terminal import show_error
+from connector.customer import Division
 from connector.errors import DeliveryDeferred, NothingFound, SandboxFailed
 from connector.exact_sandbox.mailbox import Mailbox
+from connector.storage import kvk_reports
 from connector.storage.tokens import TokenPair, accept_pair
 from connector.storage.vault import Vault
 
@@ -60,15 +62,38 @@ def test_each_error_names_its_division(office: Office) -> None:
     assert both.returncode == one.returncode != 0
 
 
-@pytest.mark.parametrize("words", [("setup", "plan"), ("setup", "apply", "--yes")])
-def test_setup_says_that_it_knows_nothing_yet(office: Office, words: tuple[str, ...]) -> None:
-    """A plan without a sync is empty for want of customers, not because all is done."""
+NEVER_SYNCED = [
+    ("setup", "plan"),
+    ("setup", "apply", "--yes"),
+    ("audit", "kvk", "--format", "csv"),
+    ("kvk", "fill", "list.csv"),
+]
+
+
+@pytest.mark.parametrize("words", NEVER_SYNCED, ids=lambda words: " ".join(words[:2]))
+def test_what_was_never_read_is_not_judged(office: Office, words: tuple[str, ...]) -> None:
+    """Without a sync there are no customers to find fault with: that is said, and is no good outcome."""
     office.pin(1)
+    (office.folder / "list.csv").write_bytes(b"division,customer_code,new_kvk\n1,1,69599084\n")
 
     ended = office.run(*words)
 
-    assert ended.returncode == 0, ended.stderr
-    assert "division 1 was never synced; run `connector sync` first" in ended.stderr.decode()
+    assert (ended.returncode, ended.stdout) == (1, b"")
+    assert ended.stderr.decode().splitlines() == [
+        "error: division 1 was never synced",
+        "hint: run `connector sync` first",
+    ]
+
+
+def test_report_of_nothing_is_not_remembered(office: Office) -> None:
+    """After a sync that never was, no report counts as the earlier one."""
+    office.pin(1)
+    office.run("audit", "kvk", "--format", "csv")
+
+    with office.database.reading() as session:
+        remembered = kvk_reports.first_day(session, Division(1))
+
+    assert remembered is None
 
 
 def test_lost_key_is_not_replaced_under_tokens(office: Office) -> None:
