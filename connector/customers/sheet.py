@@ -14,6 +14,7 @@ from datetime import date
 
 from connector.customers.report.rows import COLUMNS, DUTCH_COLUMNS
 from connector.errors import ConnectorError, WrongUsage
+from connector.texts import from_spreadsheet_cell
 
 LARGEST = 25 * 1024 * 1024
 """Bytes of a file that is read at all, as for every other file that comes in (design.md section 6)."""
@@ -130,7 +131,7 @@ def _csv_tables(content: bytes) -> Iterator[Table]:
     delimiter = max(_DELIMITERS, key=lambda one: max((line.count(one) for line in head), default=0))
     try:
         yield [
-            [Written(text=_without_apostrophe(cell.strip())) for cell in row[:MOST_COLUMNS]]
+            [Written(text=from_spreadsheet_cell(cell.strip())) for cell in row[:MOST_COLUMNS]]
             for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         ]
     except csv.Error as error:
@@ -145,11 +146,6 @@ def _decoded(content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return content.decode("cp1252", errors="replace")
-
-
-def _without_apostrophe(text: str) -> str:
-    """Take back what the report put in front of a text that a spreadsheet would calculate."""
-    return text[1:] if re.match(r"'[=+@\t\r-]", text) else text
 
 
 def _read_tables(tables: Iterable[Table]) -> tuple[SheetRow, ...]:
