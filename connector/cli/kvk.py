@@ -14,7 +14,8 @@ import typer
 from connector.cli.terminal import note, print_json, say, screen, terminal_of
 from connector.customers.fill import GOOD, Filled, RowVerdict, Told, Verdict, plans
 from connector.customers.setup import Plan, plans_as_file
-from connector.customers.sheet import LARGEST, too_large
+from connector.customers.sheet import LARGEST
+from connector.customers.workbook_limits import too_large
 from connector.errors import InvalidSetting, WrongUsage
 from connector.identifiers import KvkStatus, check_kvk
 from connector.listing import Column, Listing, Narrow
@@ -28,8 +29,10 @@ VERDICTS = {
     Verdict.OWN_NUMBER: "own number",
     Verdict.UNKNOWN_CUSTOMER: "unknown customer",
     Verdict.OTHER_CUSTOMER: "other customer",
+    Verdict.AMBIGUOUS_CUSTOMER: "which customer?",
     Verdict.DUPLICATE_ROW: "row twice",
     Verdict.DIVISION_NOT_CONNECTED: "not connected",
+    Verdict.BROKEN_ROW: "broken row",
 }
 """In words, where JSON has the codes."""
 
@@ -107,7 +110,7 @@ def _read(file: Path) -> bytes:
     try:
         size = file.stat().st_size
         if size > LARGEST:
-            raise too_large(size)
+            raise too_large(size, most=LARGEST)
         return file.read_bytes()
     except OSError as error:
         raise WrongUsage(f"{file} cannot be read: {error.strerror}", hint="name the filled-in report") from error
