@@ -13,14 +13,17 @@ from typing import Annotated
 
 import typer
 
-from connector.cli.terminal import Terminal, note, print_json, progress, screen, show_error, terminal_of, write_file
+from connector.cli.files import write_file
+from connector.cli.terminal import Terminal, note, print_json, progress, screen, show_error, terminal_of
 from connector.composition import Wiring
 from connector.customers.report.csv_file import as_csv
 from connector.customers.report.json_file import as_json, json_bytes
 from connector.customers.report.rows import DivisionAudit
 from connector.customers.report.screen import as_table
+from connector.customers.sheet import LARGEST, read_sheet
 from connector.errors import ConnectorError, WrongUsage
 from connector.storage.divisions import PinnedDivision
+from connector.texts import counted
 from connector.usecases.audit_kvk import audit_kvk, changes_since, remember_report
 from connector.usecases.look_up_kvk import look_up_kvk, price_of, questions_open
 
@@ -85,6 +88,8 @@ def kvk(
         raise WrongUsage("a table is for the screen", hint="give --output with another --format, such as xlsx")
     if output is None and format in BINARY and sys.stdout.isatty():
         raise WrongUsage(f"{format.value} is not for the screen", hint=f"say where to: --output kvk.{format.value}")
+    if output is not None:
+        _require_not_filled_in(output)
     with terminal.wiring() as wiring:
         chosen = wiring.synced(division)
         stopped_by = _ask_register(context, wiring, chosen)
@@ -181,6 +186,24 @@ def _write(
             from connector.customers.report.pdf_pages import as_pdf
 
             _put(output, as_pdf(audits, language=language, everybody=everybody))
+
+
+def _require_not_filled_in(output: Path) -> None:
+    """Make sure that no list with numbers that somebody filled in is written over.
+
+    Raises:
+        WrongUsage: It is one.
+    """
+    try:
+        with output.open("rb") as file:
+            rows = read_sheet(file.read(LARGEST + 1)) if output.is_file() else ()
+    except (OSError, WrongUsage):  # not there yet, or no list: writing says what is wrong with it
+        return
+    if count := sum(bool(row.new_kvk.text or row.new_kvk.is_formula or row.is_broken) for row in rows):
+        raise WrongUsage(
+            f"{output} is a list in which {counted(count, 'row')} {'is' if count == 1 else 'are'} filled in",
+            hint=f"read it back first: connector kvk fill {output}; or choose another file",
+        )
 
 
 def _put(output: Path | None, content: bytes) -> None:

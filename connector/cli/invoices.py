@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from connector import texts
-from connector.cli.terminal import ask, finish, note, print_json, say, screen, terminal_of, write_file
+from connector.cli.files import write_file
+from connector.cli.terminal import ask, finish, note, print_json, say, screen, terminal_of
 from connector.composition import Wiring
 from connector.delivery import Kind
 from connector.errors import ConnectorError, WrongUsage

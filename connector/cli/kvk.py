@@ -4,6 +4,7 @@ The checks are `identifiers`' affair, the verdicts `customers.fill`'s; whether a
 """
 
 import json as json_module
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +12,13 @@ from typing import Annotated
 
 import typer
 
+from connector.cli.files import write_file
 from connector.cli.terminal import note, print_json, say, screen, terminal_of
 from connector.customers.fill import GOOD, Filled, RowVerdict, Told, Verdict, plans
 from connector.customers.setup import Plan, plans_as_file
 from connector.customers.sheet import LARGEST
 from connector.customers.workbook_limits import too_large
-from connector.errors import InvalidSetting, WrongUsage
+from connector.errors import WrongUsage
 from connector.identifiers import KvkStatus, check_kvk
 from connector.listing import Column, Listing, Narrow
 
@@ -91,6 +93,8 @@ def fill(
 
     language = terminal_of(context).screen_language
     content = _read(file)
+    if out is not None and out.exists() and out.samefile(file):
+        raise WrongUsage(f"{out} is the list itself", hint="give the plan another name, or leave --out away")
     with terminal_of(context).wiring() as wiring:
         pinned = wiring.synced()
         filled = fill_kvk(wiring.database, content, pinned)
@@ -119,7 +123,7 @@ def _read(file: Path) -> bytes:
 def _free_name(file: Path) -> Path:
     """A name for the plan beside the list, that nothing has yet."""
     name, number = file.with_name(f"{file.stem}-plan.json"), 1
-    while name.exists():
+    while os.path.lexists(name):
         number += 1
         name = file.with_name(f"{file.stem}-plan-{number}.json")
     return name
@@ -127,12 +131,7 @@ def _free_name(file: Path) -> Path:
 
 def _save(made: Sequence[Plan], plan_file: Path) -> Path:
     document = plans_as_file(made)
-    try:
-        plan_file.write_text(json_module.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InvalidSetting(
-            f"{plan_file} cannot be written: {error.strerror}", hint="choose another file with --out"
-        ) from error
+    write_file(plan_file, (json_module.dumps(document, ensure_ascii=False, indent=2) + "\n").encode())
     return plan_file
 
 

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from connector.cli.files import write_file
 from connector.cli.terminal import note, print_json, say, screen, terminal_of
-from connector.errors import InvalidSetting, NothingFound, WrongUsage
+from connector.errors import NothingFound, WrongUsage
 from connector.listing import Column, Listing, Narrow
 from connector.routing.directory import Recipient, read_recipient, rows_from_csv, rows_to_csv
 from connector.storage import recipients
@@ -120,8 +121,5 @@ def export_file(context: typer.Context, file: Annotated[Path, typer.Argument(hel
     """Write the directory to a csv file."""
     with terminal_of(context).wiring() as wiring, wiring.database.reading() as session:
         found = recipients.all(session)
-    try:
-        file.write_text(rows_to_csv(found), encoding="utf-8", newline="")
-    except OSError as error:
-        raise InvalidSetting(f"{file} cannot be written: {error.strerror}", hint="choose another file") from error
+    write_file(file, rows_to_csv(found).encode())
     say(f"wrote {len(found)} recipients to {file}")

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from connector.cli.files import write_file
 from connector.cli.setup_tables import drift_table, plan_counts, plan_table, status_table, synced_ago, undo_table
 from connector.cli.terminal import (
     Show,
@@ -124,10 +125,7 @@ def plan(
         ready = {each.plan.division: _ready_at(wiring, each.plan) for each in planned}
     if out is not None:
         document = setup.plans_as_file(each.plan for each in planned)
-        try:
-            out.write_text(json_module.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise InvalidSetting(f"{out} cannot be written: {error.strerror}", hint="choose another file") from error
+        write_file(out, (json_module.dumps(document, ensure_ascii=False, indent=2) + "\n").encode())
         note(context, f"written to {out}; apply it with: connector setup apply {out}")
     for each in planned:
         if each.last_synced_at is not None:
