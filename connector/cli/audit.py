@@ -102,10 +102,10 @@ def kvk(
     summaries = [each.audit.summary for each in audits]
     missing = any(summary.missing for summary in summaries)
     invalid = any(summary.invalid for summary in summaries)
+    if stopped_by is not None:  # before 5: a script would take half an answer for the whole
+        raise typer.Exit(stopped_by.exit_code)
     if (fail_on is FailOn.MISSING and missing) or (fail_on is FailOn.ANY and (missing or invalid)):
         raise typer.Exit(5)
-    if stopped_by is not None:
-        raise typer.Exit(stopped_by.exit_code)
 
 
 def _ask_register(context: typer.Context, wiring: Wiring, chosen: Sequence[PinnedDivision]) -> ConnectorError | None:
