@@ -80,7 +80,11 @@ def kvk(
     ] = None,
     fail_on: Annotated[FailOn | None, typer.Option("--fail-on", help="End with exit code 5 when found.")] = None,
 ) -> None:
-    """Which customers miss a KvK number or have a wrong one, and what money hangs on it."""
+    """Which customers miss a KvK number or have a wrong one, and what money hangs on it.
+
+    With a key to the KVK register each good number is looked up there, at about € 0.016 in 30 days; what it comes to
+    is said first.
+    """
     terminal = terminal_of(context)
     if delimiter is not None and (format is not Format.CSV or len(delimiter) != 1 or delimiter in '\r\n"'):
         raise WrongUsage("--delimiter takes one character and goes with --format csv")

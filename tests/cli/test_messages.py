@@ -2,13 +2,18 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
 from connector import demo
+from connector.cli.app import main, program
 from connector.cli.terminal import show_error
 from connector.customer import Division
 from connector.errors import DeliveryDeferred, NothingFound, SandboxFailed
@@ -182,3 +187,44 @@ def test_binary_report_is_not_for_a_terminal(tmp_path: Path, format: str) -> Non
         f"hint: say where to: --output kvk.{format}",
     ]
     assert "not for the screen" not in piped.stderr.decode()
+
+
+WRONG_WORDS = [
+    (("setup", "plan", "--division", "abc"), "--division: a whole number is needed", "setup plan"),
+    (("setup", "plan", "--customer"), "--customer needs a value", "setup plan"),
+    (("audit", "kvk", "--format", "doc"), "--format: doc is not one of table, json, csv, xlsx, html, pdf", "audit kvk"),
+    (("audit", "kvk", "--since", "2026"), "--since: 2026 is no day such as 2026-11-02", "audit kvk"),
+    (("audit", "kvk", "--delimiter", "ab"), "--delimiter takes one character and goes with --format csv", "audit kvk"),
+    (("setup", "apply", "--limit", "0"), "--limit: at least 1 is needed", "setup apply"),
+    (("setup", "learn"), "--customer is missing", "setup learn"),
+    (("setup", "nothing"), "there is no command nothing", "setup"),
+    (("kvk", "check"), "NUMBER… is missing", "kvk check"),
+]
+
+
+@pytest.mark.parametrize(("words", "message", "command"), WRONG_WORDS, ids=lambda value: str(value)[:30])
+def test_wrong_words_are_told_in_plain_words(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], message: str, command: str
+) -> None:
+    """Exit 2, one line that names the word, and one with the command whose help explains it."""
+    code = main([*words])
+
+    said = capsys.readouterr().err.splitlines()
+    assert (code, said) == (2, [f"error: {message}", f"hint: see `connector {command} --help`"])
+
+
+def _commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    below = getattr(command, "commands", {})
+    if not below:
+        yield path
+    for name, each in below.items():
+        yield from _commands(each, (*path, name))
+
+
+@pytest.mark.parametrize("words", list(_commands(get_command(program([])))), ids=" ".join)
+def test_values_have_names_of_ours(capsys: pytest.CaptureFixture[str], words: tuple[str, ...]) -> None:
+    """The help of no command calls the value of an option by a type of the program's language."""
+    main([*words, "--help"])
+
+    options = capsys.readouterr().out.partition("Options:")[2]
+    assert re.findall(r"<(?:int|str|path|float|list|datetime)\b.*?>", options) == []
