@@ -29,6 +29,7 @@ from connector.composition import ATTACHMENT_TYPE, Wiring
 from connector.customers import setup
 from connector.customers.drift import drift_as_json
 from connector.customers.setup import CONFLICTS, Plan
+from connector.customers.setup_wording import UNKNOWN_ATTACHMENT_TYPE, address_warning
 from connector.errors import ConnectorError, InvalidSetting, Permanent, WrongUsage
 from connector.exact.budget import Priority, ready_at
 from connector.storage import learned
@@ -68,8 +69,11 @@ def status(context: typer.Context, division: DivisionOption = None, json: JsonOp
     with terminal_of(context).wiring() as wiring:
         start = wiring.settings.routing.start_date
         found = []
+        hints = []
         for pinned in wiring.pinned(division):
             wanted = _wanted(wiring, pinned.code)
+            if wanted.attachment_type is None:
+                hints.append(f"division {pinned.code}: {UNKNOWN_ATTACHMENT_TYPE}")
             steps = setup_status(wiring.database, pinned.code, wanted, today=wiring.today, start_date=start)
             found.append((pinned, steps, setup_drift(wiring.database, pinned.code, wanted, today=wiring.today)))
     if json:
@@ -90,6 +94,8 @@ def status(context: typer.Context, division: DivisionOption = None, json: JsonOp
         screen().print(status_table(pinned, steps))
         if drift:
             screen().print(drift_table(drift))
+    for hint in hints:
+        note(context, hint)
 
 
 def _wanted(wiring: Wiring, division: int) -> setup.Wanted:
@@ -121,6 +127,7 @@ def plan(
         only = frozenset(customer) if customer else None
         require_customers(wiring.database, [pinned.code for pinned in chosen], only or frozenset())
         planned = [_plan(wiring, pinned, overrides, only) for pinned in chosen]
+        _warn_of_addresses(context, wiring, [pinned.code for pinned in chosen])
         now = wiring.clock()
         ready = {each.plan.division: _ready_at(wiring, each.plan) for each in planned}
     if out is not None:
@@ -151,6 +158,13 @@ def _plan(
         overrides=overrides,
         only=only,
     )
+
+
+def _warn_of_addresses(context: typer.Context, wiring: Wiring, divisions: Sequence[int]) -> None:
+    """Say where invoices would go that InvoiceSharing does not get."""
+    for code in divisions:
+        if warning := address_warning(wiring.wanted(code).upload_address):
+            note(context, f"warning: division {code}: {warning}")
 
 
 def _overrides(words: list[str] | None) -> frozenset[str]:
@@ -190,6 +204,7 @@ def apply(
         plans = _plans(wiring, planfile, division, _overrides(override))
         if plans:
             wiring.synced([each.division for each in plans])
+        _warn_of_addresses(context, wiring, [each.division for each in plans])
         if not json:
             for each in plans:
                 show_plan(each, done_at=_ready_at(wiring, each))

@@ -10,6 +10,7 @@ from connector.customers.setup import (
     MAIN_CONTACT,
     PEPPOL,
     POSTBOX,
+    UPLOAD_HOST,
     Action,
     Change,
     Note,
@@ -40,6 +41,10 @@ REASONS = {
     SkipReason.ATTACHMENT_TYPE_UNKNOWN: "attachment type not known yet",
     SkipReason.CHANGED_MEANWHILE: "changed meanwhile",
 }
+UNKNOWN_ATTACHMENT_TYPE = (
+    "the attachment type is not known and is left alone: choose it for one customer in Exact, `connector sync`, then "
+    "`connector setup learn --customer CODE`"
+)
 ACTIONS = {
     Action.CREATE_CONTACT: "new contact",
     Action.UPDATE_CONTACT: "other contact",
@@ -105,6 +110,17 @@ def _person(given: Mapping[str, object]) -> str:
     name = " ".join(str(given[each]) for each in ("FirstName", "LastName") if given.get(each))
     email = given.get("Email")
     return f"{name} <{email}>" if name and email else str(email or name)
+
+
+def address_warning(upload_address: str) -> str:
+    """What to say of an upload address that InvoiceSharing cannot have given; empty when there is nothing to say.
+
+    >>> address_warning("abcdefghij@uploads.is"), address_warning("")
+    ('', '')
+    """
+    if not upload_address or upload_address.strip().casefold().endswith(f"@{UPLOAD_HOST}"):
+        return ""
+    return f"the upload address {upload_address} is not at {UPLOAD_HOST}: every invoice would be mailed there instead"
 
 
 def change(one: Change) -> str:

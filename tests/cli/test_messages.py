@@ -18,7 +18,7 @@ from connector.cli.terminal import show_error
 from connector.customer import Division
 from connector.errors import DeliveryDeferred, NothingFound, SandboxFailed
 from connector.exact_sandbox.mailbox import Mailbox
-from connector.storage import kvk_reports
+from connector.storage import divisions, kvk_reports
 from connector.storage.tokens import TokenPair, accept_pair
 from connector.storage.vault import Vault
 
@@ -187,6 +187,32 @@ def test_binary_report_is_not_for_a_terminal(tmp_path: Path, format: str) -> Non
         f"hint: say where to: --output kvk.{format}",
     ]
     assert "not for the screen" not in piped.stderr.decode()
+
+
+@pytest.mark.parametrize("words", [("setup", "plan"), ("setup", "apply", "--yes")])
+def test_upload_address_of_another_host_is_told(office: Office, words: tuple[str, ...]) -> None:
+    """An address that is not InvoiceSharing's would get every invoice: said before anything is agreed to."""
+    office.pin(1)
+    with office.database.transaction() as session:
+        divisions.update(session, Division(1), last_synced_at=NOON)
+
+    ours = office.run(*words)
+    foreign = office.run(*words, env={"CONNECTOR_SETUP_UPLOAD_ADDRESS": "someone@post.example"})
+
+    warning = "division 1: the upload address someone@post.example is not at uploads.is"
+    assert (ours.returncode, foreign.returncode) == (0, 0)
+    assert ("warning" in ours.stderr.decode(), warning in foreign.stderr.decode()) == (False, True)
+
+
+def test_status_says_what_an_unknown_attachment_type_needs(office: Office) -> None:
+    """Nobody is in order as long as it is not known: the way to learn it is named, until it is."""
+    office.pin(1)
+
+    unknown = office.run("setup", "status")
+    known = office.run("setup", "status", env={"CONNECTOR_SETUP_ATTACHMENT_TYPE": "4097"})
+
+    assert "`connector setup learn --customer CODE`" in unknown.stderr.decode()
+    assert (known.returncode, known.stderr) == (0, b"")
 
 
 WRONG_WORDS = [
