@@ -46,7 +46,7 @@ _ROOM = _WIDTH - 2 * _SIDE
 _NAME, _NUMBER, _DETAIL = 120, 60, 300
 """Most characters shown of a name, a number and a detail, so that a row fits on a page."""
 _BAD, _FINE = HexColor("#8A2C0D"), HexColor("#1E5631")
-_LINE_WIDTHS = (14 * mm, 49 * mm, 24 * mm, 23 * mm, 49 * mm, 18 * mm, 19 * mm, 15 * mm, 21 * mm)
+_LINE_WIDTHS = (14 * mm, 49 * mm, 26 * mm, 23 * mm, 49 * mm, 18 * mm, 19 * mm, 15 * mm, 21 * mm)
 """Of all columns but the last, which takes the rest: eight digits by hand need some 35 mm."""
 _COLUMN_WIDTHS = (*_LINE_WIDTHS, _ROOM - sum(_LINE_WIDTHS))
 _LEAST_HEIGHT = 8 * mm
