@@ -1,7 +1,7 @@
 """A table for a terminal of any width: what is in it is text and never markup, and what identifies is never broken.
 
-Where the width is not enough, columns move beneath the first one that wraps, or are left out; which ones is said by
-whoever makes the table. Whether there is a terminal, and how wide it is, is the command's affair.
+Where the width is not enough, empty columns go first; then columns move beneath the first one that wraps, or are left
+out, as whoever makes the table says. Whether there is a terminal, and how wide it is, is the command's affair.
 """
 
 from collections.abc import Iterable, Sequence
@@ -81,8 +81,8 @@ class Listing:
         """Say which columns stay, how wide each is, and which go beneath the first that wraps."""
         places = list(range(len(self._columns)))
         beneath: list[int] = []
-        if not self._fits(places, width):
-            places = [place for place in places if self._columns[place].narrow is Narrow.STAYS or self._is_told(place)]
+        if sum(map(self._natural, places)) + _borders(places) > width:
+            places = [place for place in places if self._is_told(place)] or places
         if not self._fits(places, width):
             beneath = [place for place in places if self._columns[place].narrow is Narrow.BENEATH]
             places = [place for place in places if place not in beneath]

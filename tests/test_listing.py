@@ -74,6 +74,17 @@ def test_what_matters_least_is_left_out_first() -> None:
     assert "D" * LEAST_WRAPPED in narrow
 
 
+def test_empty_column_makes_room() -> None:
+    """Where something has to be folded, a column in which nothing stands is left out, whatever it is."""
+    name = "Stichting Openbaar Onderwijs " * 2
+
+    shown = "\n".join(lines_of(listing_of((CODE, name, "", "3", ""), (CODE, name, "", "3", "")), 70))
+
+    assert "amount" not in shown
+    assert "detail" not in shown
+    assert CODE in shown
+
+
 @given(st.text(max_size=60), st.integers(30, 200))
 def test_any_text_fits(text: str, width: int) -> None:
     """Markup, control characters, wide letters and nothing at all: no line is longer than the terminal."""
