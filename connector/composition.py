@@ -29,12 +29,11 @@ from connector.storage import budgets, connections, divisions, learned
 from connector.storage.connections import ConnectionId
 from connector.storage.database import Database
 from connector.storage.fences import Fences
+from connector.storage.learned import ATTACHMENT_TYPE
 from connector.storage.vault import Vault
 from connector.usecases.handling import Handling
 from connector.usecases.keep_token import TokenKeeper
 
-ATTACHMENT_TYPE = "attachment_type"
-"""The name under which `setup learn` keeps what it learnt."""
 EMAIL = 2
 """Exact's `InvoicingMethod` for e-mail. Source: exact-online-api.md 4.1 [docs]."""
 

@@ -269,7 +269,8 @@ class _Demo:
             wiring.database,
             wiring.exact(division),
             planned.plan,
-            upload_address=wanted.upload_address,
+            wanted=wanted,
+            today=wiring.today,
             clock=wiring.clock,
             progress=lambda done, total: self.progress("set-up: changes", done, total),
         )

@@ -4,18 +4,26 @@ How is `send_invoices`' affair; the invoices come to us with the next sync.
 """
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated
 
 import typer
 
 from connector import texts
-from connector.cli.terminal import ask, finish, note, print_json, say, screen, terminal_of
+from connector.cli.terminal import ask, data_age, finish, local_time, note, print_json, say, screen, terminal_of
 from connector.customer import Contact, Division
 from connector.customers.setup_wording import method
-from connector.errors import ConnectorError, DeliveryUncertain, Permanent
+from connector.errors import AnswerLost, ConnectorError, DeliveryUncertain, Permanent
 from connector.exact.budget import Priority
 from connector.listing import Column, Listing, Narrow
-from connector.usecases.send_invoices import OpenInvoice, SendReport, choose, open_invoices, send_invoices
+from connector.usecases.send_invoices import (
+    OpenInvoice,
+    SendReport,
+    choose,
+    is_history,
+    open_invoices,
+    send_invoices,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -42,15 +50,18 @@ def send(
             each for one in pinned for each in open_invoices(wiring.database, one.code, wiring.wanted(one.code))
         ]
         start = wiring.settings.routing.start_date
-        chosen = choose(candidates, ids or [], {one.code: start or one.start_date for one in pinned})
+        starts: dict[int, date] = {one.code: start or one.start_date for one in pinned}
+        chosen = choose(candidates, ids or [], starts)
         currencies = {one.code: one.currency or "EUR" for one in pinned}
+        for one in pinned:
+            note(context, data_age(one.code, one.last_synced_at, wiring.clock()))
         if not json or not chosen:
-            _show(chosen if ids else candidates, currencies, terminal_of(context).screen_language, json=json)
+            _show(chosen if ids else candidates, starts, currencies, terminal_of(context).screen_language, json=json)
         if not chosen:
             return
         if wiring.settings.routing.deliver == "all":
             note(context, 'routing.deliver is "all": after the next sync this installation delivers them, too')
-        ask(f"Print and send these {len(chosen)} invoices in Exact Online? This cannot be undone.", yes=yes)
+        ask(question(chosen), yes=yes)
         for one in pinned:
             theirs = [each for each in chosen if each.division == one.code]
             if not theirs:
@@ -63,10 +74,27 @@ def send(
     _report(reports, errors, json=json)
 
 
-def _show(invoices: list[OpenInvoice], currencies: Mapping[Division, str], language: str, *, json: bool) -> None:
-    """The open invoices, and to whom they would go."""
+def question(chosen: list[OpenInvoice]) -> str:
+    """What is asked before anything is printed, with how many go elsewhere than the set-up is for."""
+    elsewhere = sum(not each.goes_to_upload for each in chosen)
+    return (
+        f"Print and send these {len(chosen)} invoices in Exact Online?"
+        + (f" {elsewhere} of them do not go to InvoiceSharing." if elsewhere else "")
+        + " This cannot be undone."
+    )
+
+
+def _show(
+    invoices: list[OpenInvoice],
+    starts: Mapping[int, date],
+    currencies: Mapping[Division, str],
+    language: str,
+    *,
+    json: bool,
+) -> None:
+    """The open invoices, to whom they would go, and which are never sent from here."""
     if json:
-        print_json([_as_json(each) for each in invoices])
+        print_json([_as_json(each, before_start=is_history(each, starts)) for each in invoices])
         return
     table = Listing(
         Column(heading="id", is_whole=True, most=36, narrow=Narrow.LEFT_OUT),
@@ -76,10 +104,12 @@ def _show(invoices: list[OpenInvoice], currencies: Mapping[Division, str], langu
         Column(heading="amount", is_whole=True, is_right=True),
         Column(heading="goes by", narrow=Narrow.BENEATH),
         Column(heading="contact person", narrow=Narrow.BENEATH),
+        Column(heading="InvoiceSharing"),
         title="open invoices",
     )
     for each in invoices:
         amount = each.invoice.amount
+        is_early = is_history(each, starts)
         table.add_row(
             each.invoice.id,
             str(each.invoice.number or ""),
@@ -88,11 +118,13 @@ def _show(invoices: list[OpenInvoice], currencies: Mapping[Division, str], langu
             texts.money(amount, currencies[each.division], language) if amount is not None else "",
             method(each.customer.invoicing_method),
             _addressee(each),
+            "before the start date: not from here" if is_early else "yes" if each.goes_to_upload else "no",
+            style="dim" if is_early else "",
         )
     screen().print(table)
 
 
-def _as_json(each: OpenInvoice) -> dict[str, object]:
+def _as_json(each: OpenInvoice, *, before_start: bool) -> dict[str, object]:
     return {
         "division": each.division,
         "invoice": each.invoice.id,
@@ -103,6 +135,8 @@ def _as_json(each: OpenInvoice) -> dict[str, object]:
         "invoicing_method": each.customer.invoicing_method,
         "contact": each.contact_id,
         "new_contact": each.new_contact.id if each.new_contact else None,
+        "to_invoicesharing": each.goes_to_upload,
+        "before_start_date": before_start,
     }
 
 
@@ -123,13 +157,16 @@ def _report(reports: list[SendReport], errors: list[ConnectorError], *, json: bo
     else:
         for report in reports:
             say(
-                f"division {report.division}: {len(report.sent)} sent, {len(report.skipped)} skipped, "
+                f"division {report.division}: {len(report.sent)} sent, "
+                f"{len(report.skipped) + len(report.waiting)} skipped, "
                 f"{len(report.failed)} failed, {report.remaining} remaining; {report.api_calls} calls; run {report.run}"
             )
             for each, number, said in report.sent:
                 say(f"  {number or each.name} {each.customer.name}: {'; '.join(said.values()) or 'printed'}")
             for name, reason in report.skipped:
                 say(f"  {name}: skipped: {reason}")
+            for name, until in report.waiting:
+                say(f"  {name}: skipped: Exact may still print it, until {local_time(until)}")
             for name, error in report.failed:
                 say(f"  {name}: {error}")
             for name in report.uncertain.values():
@@ -137,6 +174,14 @@ def _report(reports: list[SendReport], errors: list[ConnectorError], *, json: bo
     found = [*errors, *(report.stopped_by for report in reports if report.stopped_by is not None)]
     if failed := sum(len(report.failed) for report in reports):
         found.append(Permanent(f"{failed} invoices were not sent", hint="the list above says why"))
+    if waiting := [until for report in reports for _, until in report.waiting]:
+        found.append(
+            AnswerLost(
+                f"{len(waiting)} invoices were ordered before, and Exact may still print them",
+                hint="look at them in Exact Online before you print them there",
+                retry_at=max(waiting),
+            )
+        )
     if uncertain := sum(len(report.uncertain) for report in reports):
         found.append(
             DeliveryUncertain(

@@ -7,15 +7,16 @@ import json as json_module
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from connector.cli.files import write_file
-from connector.cli.setup_tables import drift_table, plan_counts, plan_table, status_table, synced_ago, undo_table
+from connector.cli.setup_tables import drift_table, plan_counts, plan_table, runs_table, status_table, undo_table
 from connector.cli.terminal import (
     Show,
     ask,
+    data_age,
     finish,
     local_time,
     note,
@@ -25,26 +26,28 @@ from connector.cli.terminal import (
     screen,
     terminal_of,
 )
-from connector.composition import ATTACHMENT_TYPE, Wiring
-from connector.customers import setup
+from connector.composition import Wiring
+from connector.customers import attachment_types, setup
 from connector.customers.drift import drift_as_json
 from connector.customers.setup import CONFLICTS, Plan
 from connector.customers.setup_wording import UNKNOWN_ATTACHMENT_TYPE, address_warning
 from connector.errors import ConnectorError, InvalidSetting, Permanent, WrongUsage
 from connector.exact.budget import Priority, ready_at
-from connector.storage import learned
 from connector.storage.divisions import PinnedDivision
+from connector.storage.journal import SetupStep, UndoableRun
 from connector.texts import counted
 from connector.usecases.apply_setup import SetupReport, apply_setup
+from connector.usecases.learn_attachment_type import find_lesson, learn
 from connector.usecases.plan_setup import (
     PlannedSetup,
-    find_customer,
+    left_of_plan,
     plan_setup,
     require_customers,
+    require_saved,
     setup_drift,
     setup_status,
 )
-from connector.usecases.undo_setup import undo_setup, undoable_steps
+from connector.usecases.undo_setup import undo_setup, undoable_runs, undoable_steps
 
 app = typer.Typer(no_args_is_help=True)
 TELL_EVERY = 50
@@ -75,7 +78,8 @@ def status(context: typer.Context, division: DivisionOption = None, json: JsonOp
             if wanted.attachment_type is None:
                 hints.append(f"division {pinned.code}: {UNKNOWN_ATTACHMENT_TYPE}")
             steps = setup_status(wiring.database, pinned.code, wanted, today=wiring.today, start_date=start)
-            found.append((pinned, steps, setup_drift(wiring.database, pinned.code, wanted, today=wiring.today)))
+            drift = setup_drift(wiring.database, pinned.code, wanted, today=wiring.today)
+            found.append((pinned, steps, drift, undoable_runs(wiring.database, [pinned.code])))
     if json:
         print_json(
             {
@@ -84,18 +88,25 @@ def status(context: typer.Context, division: DivisionOption = None, json: JsonOp
                         "division": pinned.code,
                         "steps": [setup.step_as_json(step) for step in steps],
                         "drift": [drift_as_json(each) for each in drift],
+                        "runs": [_run_as_json(run) for run in runs],
                     }
-                    for pinned, steps, drift in found
+                    for pinned, steps, drift, runs in found
                 ]
             }
         )
         return
-    for pinned, steps, drift in found:
+    for pinned, steps, drift, runs in found:
         screen().print(status_table(pinned, steps))
         if drift:
             screen().print(drift_table(drift))
+        if runs:
+            screen().print(runs_table(runs))
     for hint in hints:
         note(context, hint)
+
+
+def _run_as_json(run: UndoableRun) -> dict[str, object]:
+    return {"run": run.id, "started_at": run.started_at, "changes": run.steps, "customers": run.customers}
 
 
 def _wanted(wiring: Wiring, division: int) -> setup.Wanted:
@@ -135,8 +146,7 @@ def plan(
         write_file(out, (json_module.dumps(document, ensure_ascii=False, indent=2) + "\n").encode())
         note(context, f"written to {out}; apply it with: connector setup apply {out}")
     for each in planned:
-        if each.last_synced_at is not None:
-            note(context, synced_ago(each.plan.division, now - each.last_synced_at))
+        note(context, data_age(each.plan.division, each.last_synced_at, now))
     if json:
         documents = [setup.plan_as_json(each.plan) | {"ready_at": ready[each.plan.division]} for each in planned]
         print_json(documents[0] if len(documents) == 1 else documents)
@@ -180,11 +190,18 @@ def _ready_at(wiring: Wiring, plan: Plan) -> datetime:
     return ready_at(wiring.budget(plan.division), plan.api_calls_needed, wiring.clock(), priority=Priority.SETUP)
 
 
-def show_plan(plan: Plan, *, done_at: datetime) -> None:
-    """The plan as a table with before and after, its counts in words, and when it would be done."""
+def show_plan(plan: Plan, *, done_at: datetime, limit: int | None = None) -> None:
+    """The plan as a table with before and after, its counts in words, and when it would be done.
+
+    Args:
+        limit: What keeps the changes few, though more customers are to change.
+    """
     if plan.changes or plan.skips or plan.notes:
         screen().print(plan_table(plan))
-    say(plan_counts(plan) + (f", done at about {local_time(done_at)}" if plan.api_calls_needed else ""))
+    say(
+        plan_counts(plan, limited=limit is not None)
+        + (f", done at about {local_time(done_at)}" if plan.api_calls_needed else "")
+    )
 
 
 @app.command("apply")
@@ -205,12 +222,18 @@ def apply(
         if plans:
             wiring.synced([each.division for each in plans])
         _warn_of_addresses(context, wiring, [each.division for each in plans])
+        left = [
+            left_of_plan(wiring.database, each, wiring.wanted(each.division), today=wiring.today, limit=limit)
+            for each in plans
+        ]
         if not json:
-            for each in plans:
-                show_plan(each, done_at=_ready_at(wiring, each))
-        changes = sum(len(each.changes) for each in plans)
+            for each in left:
+                show_plan(each, done_at=_ready_at(wiring, each), limit=limit)
+        changes = sum(len(each.changes) for each in left)
         if changes:
             ask(f"Make {counted(changes, 'change')} in Exact Online?", yes=yes)
+        elif any(each.changes for each in plans):  # the cards as last synced are not always those of now
+            ask("Nothing is left to do, as last synced. Make what Exact needs all the same?", yes=yes)
         with progress(context) as show:
             for each in plans:
                 try:
@@ -240,7 +263,8 @@ def _apply(wiring: Wiring, plan: Plan, limit: int | None, show: Callable[[int, i
         wiring.database,
         wiring.exact(wiring.pinned([plan.division])[0], priority=Priority.SETUP),
         plan,
-        upload_address=wiring.wanted(plan.division).upload_address,
+        wanted=wiring.wanted(plan.division),
+        today=wiring.today,
         clock=wiring.clock,
         limit=limit,
         progress=show,
@@ -255,13 +279,7 @@ def _plans(wiring: Wiring, planfile: Path | None, division: list[int] | None, ov
         raise WrongUsage(
             "--override goes with making a plan, not with a saved one", hint="connector setup plan --override"
         )
-    try:
-        data = json_module.loads(planfile.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise WrongUsage(
-            f"{planfile} is no plan file", hint="make one with: connector setup plan --out FILE"
-        ) from error
-    saved = setup.plans_from_file(data)
+    saved = setup.plans_from_file(_read_plan_file(planfile))
     for code in division or []:
         if code not in {each.division for each in saved}:
             raise WrongUsage(
@@ -269,16 +287,32 @@ def _plans(wiring: Wiring, planfile: Path | None, division: list[int] | None, ov
                 hint=f"make one: connector setup plan --division {code}",
             )
     plans = [each for each in saved if not division or each.division in division]
+    if plans:
+        wiring.pinned([each.division for each in plans])  # is it connected? before what its settings want
     for each in plans:
-        setup.require_wanted(each, wiring.wanted(each.division))
+        require_saved(wiring.database, each, wiring.wanted(each.division))
     return plans
+
+
+def _read_plan_file(planfile: Path) -> Any:
+    hint = "make one with: connector setup plan --out FILE"
+    try:
+        return json_module.loads(planfile.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise WrongUsage(f"{planfile} cannot be read: {error.strerror}", hint=hint) from error
+    except (ValueError, RecursionError) as error:
+        raise WrongUsage(f"{planfile} is no plan file: it is not JSON that can be read", hint=hint) from error
 
 
 @app.command("undo")
 def undo(
     context: typer.Context,
     run: Annotated[
-        str | None, typer.Option("--run", help="The run to undo; else the newest that changed these customers.")
+        str | None,
+        typer.Option(
+            "--run",
+            help="The run to undo, as `setup status` lists them; else the newest, with --customer that of each.",
+        ),
     ] = None,
     customer: Annotated[
         list[str] | None, typer.Option("--customer", help="Only the customer with this code; may be repeated.")
@@ -289,31 +323,41 @@ def undo(
 ) -> None:
     """Put back what a run changed; what somebody changed since is left alone."""
     reports: list[SetupReport] = []
+    errors: list[ConnectorError] = []
     with terminal_of(context).wiring() as wiring:
-        chosen = undoable_steps(
-            wiring.database,
-            [pinned.code for pinned in wiring.pinned(division)],
-            run=run,
-            codes=frozenset(customer or []),
-        )
-        steps = [step for theirs in chosen.values() for step in theirs]
-        if not json:
-            screen().print(undo_table(steps))
-        ask(f"Take back {counted(len(steps), 'change')} in Exact Online?", yes=yes)
+        pinned = {each.code: each for each in wiring.pinned(division)}
+        chosen = undoable_steps(wiring.database, list(pinned), run=run, codes=frozenset(customer or []))
+        runs = undoable_runs(wiring.database, list(pinned))
+        for code, theirs in chosen.items():
+            what = _which_runs(theirs, runs)
+            note(context, f"division {code} {pinned[code].name}: {what}")
+            if not json:
+                screen().print(undo_table(theirs, title=f"undo in {code} {pinned[code].name}: {what}"))
+        for code in {each.division for each in runs} - chosen.keys():
+            note(context, f"division {code} {pinned[code].name} has something to undo, too: --division {code}")
+        where = ", ".join(f"{code} {pinned[code].name}" for code in chosen)
+        ask(f"Take back {counted(sum(map(len, chosen.values())), 'change')} in Exact Online, in {where}?", yes=yes)
         with progress(context) as show:
             for code, theirs in chosen.items():
-                pinned = wiring.pinned([code])[0]
-                reports.append(
-                    undo_setup(
-                        wiring.database,
-                        wiring.exact(pinned, priority=Priority.SETUP),
-                        code,
-                        steps=theirs,
-                        clock=wiring.clock,
-                        progress=_telling(wiring, code, "undo", show),
-                    )
-                )
-    _show_reports(reports, json=json, verb="taken back")
+                try:
+                    reports.append(_undo(wiring, pinned[code], theirs, _telling(wiring, code, "undo", show)))
+                except ConnectorError as error:  # what was taken back in other divisions is still told
+                    errors.append(error)
+    _show_reports(reports, json=json, verb="taken back", errors=errors)
+
+
+def _undo(
+    wiring: Wiring, pinned: PinnedDivision, steps: Sequence[SetupStep], show: Callable[[int, int], None]
+) -> SetupReport:
+    """Take back what was shown of one division; with customers' codes there may be several."""
+    client = wiring.exact(pinned, priority=Priority.SETUP)
+    return undo_setup(wiring.database, client, pinned.code, steps=steps, clock=wiring.clock, progress=show)
+
+
+def _which_runs(steps: Sequence[SetupStep], runs: Sequence[UndoableRun]) -> str:
+    """The runs that these steps are of, and when each was."""
+    of = {step.run_id for step in steps}
+    return ", ".join(f"run {run.id} of {local_time(run.started_at)}" for run in runs if run.id in of)
 
 
 def _show_reports(reports: list[SetupReport], *, json: bool, verb: str, errors: Sequence[ConnectorError] = ()) -> None:
@@ -324,27 +368,33 @@ def _show_reports(reports: list[SetupReport], *, json: bool, verb: str, errors: 
     else:
         for report in reports:
             say(
-                f"division {report.division}: {report.applied} {verb}, {len(report.skipped)} skipped, "
+                f"division {report.division}: {report.applied} {verb}, "
+                + (f"{report.already_so} already so, " if report.already_so else "")
+                + f"{len(report.skipped)} skipped, "
                 f"{len(report.failed)} failed, {report.remaining} remaining; {report.api_calls} calls; run {report.run}"
             )
             for customer, action, error in report.failed:
                 say(f"  {customer.code} {customer.name}: {action}: {error}")
             for skip in report.skipped:
-                say(f"  {skip.customer.code} {skip.customer.name}: skipped: {skip.reason.value}")
+                now = f" (now {skip.now})" if skip.now else ""
+                say(f"  {skip.customer.code} {skip.customer.name}: skipped: {skip.reason.value}{now}")
     found = [*errors, *(report.stopped_by for report in reports if report.stopped_by is not None)]
     failed = sum(len(report.failed) for report in reports)
     if failed:
         found.append(
-            Permanent(f"{failed} changes failed", hint="the list above says why; put it right and apply again")
+            Permanent(
+                f"{failed} changes failed", hint="the list above says why; put it right and run the command again"
+            )
         )
     finish(found)
 
 
 @app.command("learn")
-def learn(
+def learn_command(
     context: typer.Context,
     customer: Annotated[str, typer.Option("--customer", help="Code of a customer that was set by hand.")],
     division: Annotated[int | None, typer.Option("--division", help="Where the customer is.")] = None,
+    yes: YesOption = False,
 ) -> None:
     """Take over the attachment type of a customer that was set by hand in Exact."""
     with terminal_of(context).wiring() as wiring:
@@ -352,12 +402,30 @@ def learn(
         if len(pinned) > 1:
             raise WrongUsage("several divisions are connected", hint="say which one with --division")
         code = pinned[0].code
-        card = find_customer(wiring.database, code, customer)
-        if not card.attachment_type:
-            raise WrongUsage(
-                f"customer {customer} has no attachment type",
-                hint="choose it on the card in Exact, then `connector sync`",
-            )
-        with wiring.database.transaction() as session:
-            learned.save(session, code, ATTACHMENT_TYPE, card.attachment_type)
-    say(f"division {code}: attachment type {card.attachment_type}, as on customer {customer}")
+        lesson = find_lesson(wiring.database, code, customer)
+        note(context, data_age(code, lesson.last_synced_at, wiring.clock()))
+        if lesson.value == attachment_types.PDF:
+            said = f"Customer {customer} has attachment type {lesson.value}, PDF only, as every new card in Exact has."
+            note(context, f"{said} Was it set by hand? With it no e-invoice goes along.")
+            ask("Use it for all customers?", yes=yes)
+        learn(wiring.database, lesson)
+        before = "nothing" if lesson.before is None else f"{lesson.before}, {attachment_types.in_words(lesson.before)}"
+        words = attachment_types.in_words(lesson.value)
+        say(f"division {code}: attachment type {lesson.value}, as on customer {customer}: {words}, as far as is known")
+        say(f"  learnt before: {before}")
+        _say_what_follows(wiring, pinned[0])
+
+
+def _say_what_follows(wiring: Wiring, pinned: PinnedDivision) -> None:
+    """Whether a setting wins over what was learnt, how many cards a plan would change now, and how to see it."""
+    own = wiring.settings.setup.divisions.get(pinned.code)
+    if own is not None and own.attachment_type is not None:
+        key = f"setup.divisions.{pinned.code}.attachment_type"
+        say(f"  the settings win: {key} is {own.attachment_type}; take it out to use what was learnt")
+    try:
+        planned = _plan(wiring, pinned, frozenset(), None)
+    except InvalidSetting as error:
+        say(f"  there is no plan yet: {error.message}")
+        return
+    say(f"  a plan would now change {planned.plan.to_change} of {planned.plan.customers} customers")
+    say(f"  look at it: connector setup plan --division {pinned.code}")

@@ -1,7 +1,6 @@
 """The tables of `connector setup`: a plan with before and after, the five steps, drift, and what an undo takes back."""
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 
 from connector.cli.terminal import local_time
 from connector.customers import setup_wording as words
@@ -9,7 +8,7 @@ from connector.customers.drift import Drift
 from connector.customers.setup import Action, Plan, SkipReason, StepCount
 from connector.listing import Column, Listing, Narrow
 from connector.storage.divisions import PinnedDivision
-from connector.storage.journal import SetupStep
+from connector.storage.journal import SetupStep, UndoableRun
 from connector.texts import counted
 
 _CODE = Column(heading="code", is_whole=True)
@@ -45,17 +44,14 @@ def plan_table(plan: Plan) -> Listing:
     return table
 
 
-def plan_counts(plan: Plan) -> str:
-    """The counts of a plan in words."""
+def plan_counts(plan: Plan, *, limited: bool = False) -> str:
+    """The counts of a plan in words; `limited` keeps the changes few, though more customers are to change."""
     return (
         f"{counted(plan.customers, 'customer')}: {plan.in_order} in order, {plan.to_change} to change, "
-        f"{plan.skipped} skipped; {counted(plan.api_calls_needed, 'call')} to Exact needed"
+        f"{plan.skipped} skipped; "
+        + (f"the first {counted(len(plan.changes), 'change')} now; " if limited else "")
+        + f"{counted(plan.api_calls_needed, 'call')} to Exact needed"
     )
-
-
-def synced_ago(division: int, age: timedelta) -> str:
-    """How old the data is."""
-    return f"division {division} was synced {counted(int(age.total_seconds() // 60), 'minute')} ago"
 
 
 def status_table(pinned: PinnedDivision, steps: Iterable[StepCount]) -> Listing:
@@ -108,7 +104,21 @@ def _plan_of(drift: Drift) -> str:
     return f"left ({words.REASONS[SkipReason(drift.reason)]})" if drift.reason else "kept"
 
 
-def undo_table(steps: Iterable[SetupStep]) -> Listing:
+def runs_table(runs: Iterable[UndoableRun]) -> Listing:
+    """What `undo --run` can name."""
+    table = Listing(
+        Column(heading="run", is_whole=True, most=40),
+        Column(heading="of"),
+        Column(heading="changes", is_whole=True, is_right=True),
+        Column(heading="customers", is_whole=True, is_right=True),
+        title="runs that can be undone (setup undo --run RUN)",
+    )
+    for run in runs:
+        table.add_row(run.id, local_time(run.started_at), str(run.steps), str(run.customers))
+    return table
+
+
+def undo_table(steps: Iterable[SetupStep], *, title: str) -> Listing:
     """What would be taken back, with what stands there now and what stood there then."""
     table = Listing(
         _CODE,
@@ -116,7 +126,7 @@ def undo_table(steps: Iterable[SetupStep]) -> Listing:
         Column(heading="take back", narrow=Narrow.BENEATH),
         Column(heading="now"),
         Column(heading="then"),
-        title="undo",
+        title=title,
     )
     for each in steps:
         table.add_row(

@@ -22,7 +22,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from connector.errors import ConnectorError, NeedsPerson, Permanent, Transient, WrongUsage
-from connector.texts import one_line
+from connector.texts import counted, one_line
 
 if TYPE_CHECKING:  # at run time these are imported when a command needs them: they bring in most of the program
     from connector.composition import Wiring
@@ -211,6 +211,14 @@ def show_error(error: ConnectorError, *, part: str = "") -> None:
 def local_time(instant: datetime) -> str:
     """An instant on this computer's own clock, with its zone."""
     return instant.astimezone().strftime("%Y-%m-%d %H:%M %Z").strip()
+
+
+def data_age(division: int, last_synced_at: datetime | None, now: datetime) -> str:
+    """How old what we know of a division is."""
+    if last_synced_at is None:
+        return f"division {division} was never synced; run `connector sync` first"
+    minutes = int((now - last_synced_at).total_seconds() // 60)
+    return f"division {division} was synced {counted(minutes, 'minute')} ago"
 
 
 def finish(errors: Sequence[ConnectorError], *, parts: Sequence[str] = ()) -> None:

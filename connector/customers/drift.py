@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connector.customer import Contact, ContactId, Customer, CustomerId
-from connector.customers.setup import FIELD_OF, MAIN_CONTACT, Action, Plan, SkipReason, is_same
+from connector.customers.setup import FIELD_OF, MAIN_CONTACT, Action, Change, Plan, SkipReason, is_same
 
 CONTACT = "Contact"
 """What stands for the field where our contact is gone as a whole."""
@@ -57,12 +57,23 @@ def find_drift(
     written: dict[tuple[CustomerId, ContactId | None], dict[str, object]] = {}
     for step in applied:
         written.setdefault((step.customer, step.contact), {}).update(step.after)
+    planned = _Planned(plan)
     found: list[Drift] = []
     for (customer_id, contact_id), values in written.items():
         card = cards.get(customer_id)
         if card is not None:
-            found += _compare(card, contact_id, people, values, plan)
+            found += _compare(card, contact_id, people, values, planned)
     return tuple(sorted(found, key=lambda each: (len(each.customer.code), each.customer.code, each.field)))
+
+
+class _Planned:
+    """A plan by customer: looked through once, not once for each drift."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.changes: dict[CustomerId, list[Change]] = {}
+        for change in plan.changes:
+            self.changes.setdefault(change.customer.id, []).append(change)
+        self.reasons = {skip.customer.id: skip.reason for skip in plan.skips}
 
 
 def _compare(
@@ -70,7 +81,7 @@ def _compare(
     contact_id: ContactId | None,
     people: Mapping[ContactId, Contact],
     values: Mapping[str, object],
-    plan: Plan,
+    plan: _Planned,
 ) -> Iterable[Drift]:
     contact = people.get(contact_id) if contact_id is not None else None
     if contact_id is not None and contact is None:
@@ -86,9 +97,9 @@ def _compare(
 
 
 def _drift(
-    card: Customer, holder: Customer | Contact | None, field: str, set_to: object, now: object, plan: Plan
+    card: Customer, holder: Customer | Contact | None, field: str, set_to: object, now: object, plan: _Planned
 ) -> Drift:
-    theirs = [change for change in plan.changes if change.customer.id == card.id]
+    theirs = plan.changes.get(card.id, [])
     makes_contact = [change for change in theirs if change.action is Action.CREATE_CONTACT]
     repairs = makes_contact if field == CONTACT else [change for change in theirs if field in change.after]
     return Drift(
@@ -99,7 +110,7 @@ def _drift(
         changed_at=holder.modified_at if holder is not None else None,
         changed_by=holder.modified_by if holder is not None else "",
         repair=repairs[0].action if repairs else None,
-        reason=next((skip.reason for skip in plan.skips if skip.customer.id == card.id), None),
+        reason=plan.reasons.get(card.id),
     )
 
 

@@ -7,7 +7,7 @@ Plans as JSON follow interfaces.md, `setup plan --json`; `before` and `after` ha
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import TypeVar
@@ -58,6 +58,14 @@ class SkipReason(StrEnum):
     CHANGED_MEANWHILE = "changed_meanwhile"
 
 
+class Standing(StrEnum):
+    """What a planned change is worth on the card as it is now."""
+
+    DUE = "due"
+    ALREADY_SO = "already_so"
+    CHANGED = "changed"
+
+
 class NoteKind(StrEnum):
     """What is worth a look at a customer's card, but changed by nobody but a person."""
 
@@ -104,6 +112,8 @@ class Skip:
     reason: SkipReason
     invoiced_to: Customer | None = None
     """With `invoiced_to_other_account`: who gets the invoices in the end, and is set up instead."""
+    now: str = ""
+    """With `changed_meanwhile`: what stands there now, in a few words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +134,8 @@ class Plan:
     changes: tuple[Change, ...] = ()
     skips: tuple[Skip, ...] = ()
     notes: tuple[Note, ...] = ()
+    overrides: frozenset[str] = frozenset()
+    """The words of `CONFLICTS` that did not count; they do not when the plan is carried out either."""
     customers: int
     """Every account that was looked at, also those that are no customer."""
     in_order: int
@@ -155,7 +167,7 @@ def plan(
     today: date,
     overrides: frozenset[str] = frozenset(),
     only: frozenset[str] | None = None,
-    division: Division | None = None,
+    division: Division,
 ) -> Plan:
     """Work out what has to change, customer by customer in the order of their codes.
 
@@ -163,16 +175,9 @@ def plan(
         contacts: Of all customers, in any order.
         overrides: Words of `CONFLICTS` that do not count this time.
         only: Codes of the customers to look at; the others are not even counted.
-        division: Needed only where there may be no customers at all.
-
-    Raises:
-        ValueError: Neither customers nor a division.
+        division: Whose plan it is; it may have no customers at all.
     """
     by_customer, everybody = _by_customer(contacts), tuple(customers)
-    if division is None:
-        if not everybody:
-            raise ValueError("no customers: say for which division")
-        division = everybody[0].division
     chosen = sorted((c for c in everybody if only is None or c.code in only), key=lambda c: (len(c.code), c.code))
     by_id = {customer.id: customer for customer in everybody}
     changes: list[Change] = []
@@ -195,19 +200,80 @@ def plan(
         elif needed:
             to_change += 1
             changes += needed
-            writes += len(needed)
-            if needed[0].action is Action.CREATE_CONTACT and not theirs:
-                writes += 1  # the first contact becomes the main contact: one more PUT takes that back
+            writes += _calls_for(needed, theirs)
     return Plan(
         division=division,
         changes=tuple(changes),
         skips=tuple(skips),
         notes=tuple(notes),
+        overrides=overrides,
         customers=len(chosen),
         in_order=len(chosen) - to_change - len(skips),
         to_change=to_change,
         skipped=len(skips),
         api_calls_needed=calls_needed(writes),
+    )
+
+
+def _calls_for(changes: Sequence[Change], contacts: Sequence[Contact]) -> int:
+    """Count the calls for the changes of one customer: a first contact takes a look whether it became the main one.
+
+    Where no other write to the account follows, one more frees the main contact.
+    """
+    if changes[0].action is not Action.CREATE_CONTACT or contacts:
+        return len(changes)
+    return len(changes) + (1 if any(each.action is Action.SET_INVOICING for each in changes) else 2)
+
+
+def left_of(
+    plan: Plan,
+    customers: Iterable[Customer],
+    contacts: Iterable[Contact],
+    wanted: Wanted,
+    *,
+    today: date,
+    limit: int | None = None,
+) -> Plan:
+    """Count anew what is left to do of a plan, going by the cards as last synced.
+
+    Args:
+        limit: So many changes at most; customers whose changes come later count as to change all the same.
+
+    Returns:
+        A plan to show: its changes are those to make now, `api_calls_needed` is for them. A customer of whom all is
+        already so is in order; one who is no longer as planned is skipped.
+    """
+    by_id, by_customer = {customer.id: customer for customer in customers}, _by_customer(contacts)
+    changes_of: dict[CustomerId, list[Change]] = {}
+    for change in plan.changes:
+        changes_of.setdefault(change.customer.id, []).append(change)
+    due: list[Change] = []
+    skips = list(plan.skips)
+    calls = to_change = 0
+    for customer, changes in changes_of.items():
+        card, theirs = by_id.get(customer), by_customer.get(customer, ())
+        if card is None:
+            skips.append(Skip(customer=changes[0].customer, reason=SkipReason.CHANGED_MEANWHILE))
+            continue
+        found = [standing(each, card, theirs, wanted, today=today, overrides=plan.overrides) for each in changes]
+        changed = [now for verdict, now in found if verdict is Standing.CHANGED]
+        left = [each for each, (verdict, _) in zip(changes, found, strict=True) if verdict is Standing.DUE]
+        if changed:
+            skips.append(Skip(customer=card, reason=SkipReason.CHANGED_MEANWHILE, now=changed[0]))
+        elif left:
+            to_change += 1
+            now = left if limit is None else left[: max(limit - len(due), 0)]
+            calls += _calls_for(now, theirs) if now else 0
+            due += now
+    skipped = plan.skipped + len(skips) - len(plan.skips)
+    return replace(
+        plan,
+        changes=tuple(due),
+        skips=tuple(skips),
+        in_order=plan.customers - to_change - skipped,
+        to_change=to_change,
+        skipped=skipped,
+        api_calls_needed=calls_needed(calls),
     )
 
 
@@ -221,6 +287,72 @@ def calls_needed(writes: int) -> int:
         return 0
     checks = 1 + -(-writes // WRITES_PER_CHECK)
     return writes + CALLS_PER_CHECK * checks
+
+
+def standing(
+    change: Change,
+    card: Customer,
+    contacts: Sequence[Contact],
+    wanted: Wanted,
+    *,
+    today: date,
+    overrides: frozenset[str],
+) -> tuple[Standing, str]:
+    """Judge a planned change anew, on the card as it is now and as the plan itself would judge it.
+
+    Returns:
+        With `CHANGED`, what stands there now in a few words: a reason to skip, or values by Exact's names.
+    """
+    target = _target(change, card, contacts)
+    if change.action is Action.CREATE_CONTACT:
+        is_so = any(is_same(contact.email, change.after["Email"]) for contact in contacts)
+    else:
+        is_so = target is not None and holds(target, change.after)
+    if is_so:
+        return Standing.ALREADY_SO, ""
+    if change.action is not Action.SET_KVK:
+        reason = _out_of_reach(card, today) or _conflict(card, contacts, wanted, overrides)
+        if reason is not None:
+            return Standing.CHANGED, reason.value
+        if not any(_is_like(change, needed) for needed in _needed(card, contacts, wanted)):
+            return Standing.CHANGED, _now(change, target)
+    elif target is None or not holds(target, change.before or {}):
+        return Standing.CHANGED, _now(change, target)
+    return Standing.DUE, ""
+
+
+def contact_written(change: Change) -> ContactId | None:
+    """The contact whose record a change writes; which contact is the main one stands on the account's."""
+    return None if MAIN_CONTACT in change.after else change.contact
+
+
+def _target(change: Change, card: Customer, contacts: Iterable[Contact]) -> Customer | Contact | None:
+    """The record that a change writes; None where it is still to be made, or gone."""
+    if change.action is Action.CREATE_CONTACT:
+        return None
+    written = contact_written(change)
+    return card if written is None else next((each for each in contacts if each.id == written), None)
+
+
+def _is_like(planned: Change, needed: Change) -> bool:
+    """Whether a card still needs what was planned: the same fields of the same record, from the same values."""
+    before, now = planned.before or {}, needed.before or {}
+    return (
+        (planned.action, planned.contact) == (needed.action, needed.contact)
+        and before.keys() == now.keys()
+        and planned.after.keys() == needed.after.keys()
+        and all(is_same(now[name], value) for name, value in before.items())
+    )
+
+
+def _now(change: Change, target: Customer | Contact | None) -> str:
+    if change.action is Action.CREATE_CONTACT:
+        return "a contact of ours with another address"
+    if target is None:
+        return "no such contact"
+    names = ("InvoicingMethod", "InvoiceAttachmentType") if change.action is Action.SET_INVOICING else change.after
+    values = {name: getattr(target, FIELD_OF[name]) for name in names}
+    return ", ".join(f"{name} {'-' if value in (None, '') else value}" for name, value in values.items())
 
 
 def payer_of(customer: Customer, by_id: Mapping[CustomerId, Customer]) -> Customer | None:
@@ -334,9 +466,15 @@ def _conflict(
         found.append(SkipReason.USES_PEPPOL)
     if customer.invoicing_method == POSTBOX != wanted.invoicing_method:
         found.append(SkipReason.USES_POSTBOX)
-    if any(_is_for_invoices(contact) and not _is_ours(contact, wanted) for contact in contacts):
+    if any(_is_somebodys(contact, wanted) for contact in contacts):
         found.append(SkipReason.HAS_OTHER_INVOICE_CONTACT)
     return next((reason for reason in found if reason.value not in overrides), None)
+
+
+def _is_somebodys(contact: Contact, wanted: Wanted) -> bool:
+    """Whether somebody else has a contact for invoices here: by its address, or by the name that ours would have."""
+    named = bool(wanted.upload_address.strip()) and _is_named_as_ours(contact, wanted)
+    return (named or _is_for_invoices(contact)) and not _is_ours(contact, wanted)
 
 
 def _is_for_invoices(contact: Contact) -> bool:
@@ -352,18 +490,23 @@ def _has_address(contact: Contact, wanted: Wanted) -> bool:
 def _is_ours(contact: Contact, wanted: Wanted) -> bool:
     """Recognise our contact by its address, by an older one at InvoiceSharing's host, or by its name.
 
-    Nobody is ours before an upload address is configured.
+    A name alone is nobody's proof: whoever bears it and has an address elsewhere is a stranger. Nobody is ours before
+    an upload address is configured.
     """
-    address, name = wanted.upload_address.strip().casefold(), _words(wanted.contact_name)
+    address, email = wanted.upload_address.strip().casefold(), contact.email.strip().casefold()
     if not address:
         return False
-    at_upload_host = f"@{UPLOAD_HOST}"
-    names = {_words(contact.full_name), _words(f"{contact.first_name} {contact.last_name}")}
+    hosts = {UPLOAD_HOST, address.rpartition("@")[2]}
     return (
         _has_address(contact, wanted)
-        or (address.endswith(at_upload_host) and contact.email.strip().casefold().endswith(at_upload_host))
-        or (name != "" and name in names)
+        or (address.endswith(f"@{UPLOAD_HOST}") and email.endswith(f"@{UPLOAD_HOST}"))
+        or (_is_named_as_ours(contact, wanted) and (email == "" or email.rpartition("@")[2] in hosts))
     )
+
+
+def _is_named_as_ours(contact: Contact, wanted: Wanted) -> bool:
+    name = _words(wanted.contact_name)
+    return name != "" and name in {_words(contact.full_name), _words(f"{contact.first_name} {contact.last_name}")}
 
 
 def _words(name: str) -> str:
@@ -448,6 +591,7 @@ def plan_as_json(plan: Plan) -> dict[str, object]:
             {"customer": _customer_as_json(each.customer), "note": each.kind.value, "contacts": list(each.contacts)}
             for each in plan.notes
         ],
+        "overrides": sorted(plan.overrides),
         "summary": {name: getattr(plan, name) for name in _SUMMARY},
     }
 
@@ -536,6 +680,35 @@ def require_wanted(plan: Plan, wanted: Wanted) -> None:
             )
 
 
+def require_cards(plan: Plan, customers: Iterable[Customer], contacts: Iterable[Contact], wanted: Wanted) -> None:
+    """Make sure that a saved plan shows the customers that it would change, and touches no contact but ours.
+
+    Raises:
+        WrongUsage: A customer or contact that is not known, or is called otherwise here; a contact that is not ours.
+            Either somebody edited the file, or it is older than the cards.
+    """
+    by_id, people = {card.id: card for card in customers}, {contact.id: contact for contact in contacts}
+    for change in plan.changes:
+        planned, card = change.customer, by_id.get(change.customer.id)
+        said = None
+        if card is None:
+            said = f"there is no customer with the id {planned.id!r}"
+        elif (card.code, card.name) != (planned.code, planned.name):
+            said = f"that customer is {card.code} {card.name!r} here"
+        elif change.contact is not None:
+            contact = people.get(change.contact)
+            if contact is None or contact.customer != card.id:
+                said = f"the card has no contact with the id {change.contact!r}"
+            elif not _is_ours(contact, wanted):
+                said = f"the contact {contact.full_name or contact.email or contact.id!r} is not ours"
+        if said is not None:
+            raise WrongUsage(
+                f"the plan does not go with the cards of division {plan.division} "
+                f"(customer {planned.code} {planned.name!r}, {change.action.value}: {said})",
+                hint=_MAKE_A_NEW_ONE,
+            )
+
+
 def _allowed(change: Change, wanted: Wanted) -> Mapping[str, object]:
     """The values that a change may write, by Exact's field names."""
     match change.action:
@@ -613,16 +786,37 @@ def _read_plan(entry: _Entry) -> Plan:
     counts = {name: summary.count(name) for name in _SUMMARY}
     if counts["in_order"] + counts["to_change"] + counts["skipped"] != counts["customers"]:
         raise summary.wrong("in_order, to_change and skipped are not customers together")
+    changes: dict[tuple[CustomerId, Action, bool], Change] = {}
+    for each in entry.entries("changes"):
+        change = _read_change(each, division)
+        what = (change.customer.id, change.action, MAIN_CONTACT in change.after)
+        if what in changes:
+            raise each.wrong(f"{change.action.value} of customer {change.customer.code} is there twice")
+        changes[what] = change
+    skips = tuple(
+        Skip(customer=_read_customer(skip, division), reason=skip.word("reason", SkipReason))
+        for skip in entry.entries("skipped")
+    )
+    changed = {customer for customer, _, _ in changes}
+    if (counts["to_change"], counts["skipped"]) != (len(changed), len(skips)):
+        raise summary.wrong("to_change and skipped are not the customers of changes and skipped")
     return Plan(
         division=division,
-        changes=tuple(_read_change(change, division) for change in entry.entries("changes")),
-        skips=tuple(
-            Skip(customer=_read_customer(skip, division), reason=skip.word("reason", SkipReason))
-            for skip in entry.entries("skipped")
-        ),
+        changes=tuple(changes.values()),
+        skips=skips,
         notes=(),
+        overrides=_read_overrides(entry),
         **counts,
     )
+
+
+def _read_overrides(entry: _Entry) -> frozenset[str]:
+    """Absent in a file that overrides nothing, such as that of `kvk fill`."""
+    words = entry.data.get("overrides", [])
+    known = {reason.value for reason in CONFLICTS}
+    if not isinstance(words, list) or not all(isinstance(word, str) and word in known for word in words):
+        raise entry.wrong("overrides is not a list of reasons that can be overridden")
+    return frozenset(words)
 
 
 def _read_change(entry: _Entry, division: Division) -> Change:

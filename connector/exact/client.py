@@ -8,6 +8,7 @@ fault into our errors. Tokens are kept elsewhere: it asks for one before each re
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address
@@ -19,6 +20,7 @@ import stamina
 
 from connector.errors import (
     AnswerLost,
+    Busy,
     ConnectorError,
     ExactRejected,
     ExactUnavailable,
@@ -201,6 +203,16 @@ class ExactClient:
         self._limiter = limiter
         self._clock = clock
         self._sleep = sleep
+        self._latest: datetime | None = None
+
+    @contextmanager
+    def writing_until(self, latest: datetime) -> Iterator[None]:
+        """Let writes inside the block go out before a moment or not at all; then they raise Busy."""
+        self._latest = latest
+        try:
+            yield
+        finally:
+            self._latest = None
 
     @property
     def calls(self) -> int:
@@ -387,6 +399,8 @@ class ExactClient:
 
     def _once(self, request: _Request, token: str) -> _Answer:
         self._limiter.acquire(request.endpoint)
+        if request.is_write and self._latest is not None and self._clock() >= self._latest:
+            raise Busy(f"a write at {request.endpoint} came too late and was not sent", hint="run the command again")
         headers = {"Authorization": f"Bearer {token}", "Accept": request.accept}
         if request.content is not None:
             headers["Content-Type"] = "application/json"

@@ -337,6 +337,42 @@ class Contact:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactDetails:
+    """A contact of crm/Contacts, as far as it shows that a person uses it; ours have nothing but name and address."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = (
+        "ID",
+        "Created",
+        "Modified",
+        "ModifierFullName",
+        "Phone",
+        "Mobile",
+        "JobTitleDescription",
+        "Notes",
+    )
+
+    id: str
+    created: datetime | None = None
+    modified: datetime | None = None
+    modifier_full_name: str | None = None
+    filled: Mapping[str, str] = field(default_factory=dict)
+    """What only a person fills in, by field name; empty fields are left out."""
+
+    @classmethod
+    def from_json(cls, row: Row) -> Self:
+        """Read a row of Contacts."""
+        read = _Reader(entity="Contact", row=row)
+        texts = {name: read.text(name) for name in ("Phone", "Mobile", "JobTitleDescription", "Notes")}
+        return cls(
+            id=read.key("ID"),
+            created=read.instant("Created"),
+            modified=read.instant("Modified"),
+            modifier_full_name=read.text("ModifierFullName"),
+            filled={name: text for name, text in texts.items() if text},
+        )
+
+
 UNREADABLE = "unreadable"
 """The name under which a stored row says why it cannot be read; Exact's own names begin with a capital."""
 
@@ -348,6 +384,7 @@ class SalesInvoiceHeader:
     FIELDS: ClassVar[tuple[str, ...]] = (
         "InvoiceID",
         "InvoiceNumber",
+        "InvoiceDate",
         "Status",
         "InvoiceTo",
         "InvoiceToContactPerson",
@@ -356,6 +393,7 @@ class SalesInvoiceHeader:
 
     invoice_id: str
     invoice_number: int | None = None
+    invoice_date: date | None = None
     status: int | None = None
     invoice_to: str | None = None
     invoice_to_contact_person: str | None = None
@@ -368,6 +406,7 @@ class SalesInvoiceHeader:
         return cls(
             invoice_id=read.key("InvoiceID"),
             invoice_number=read.integer("InvoiceNumber"),
+            invoice_date=read.day("InvoiceDate"),
             status=read.integer("Status"),
             invoice_to=read.guid("InvoiceTo"),
             invoice_to_contact_person=read.guid("InvoiceToContactPerson"),

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Table, func, select
 from sqlmodel import Session
 
-from connector.customer import Contact, Customer, CustomerId, Division
+from connector.customer import Contact, ContactId, Customer, CustomerId, Division
 from connector.storage.tables import (
     ContactRow,
     CustomerRow,
@@ -62,6 +62,16 @@ def get(session: Session, division: Division, customer_id: CustomerId) -> Custom
     return _one_customer(session, division, "id", customer_id)
 
 
+def customer_version(session: Session, division: Division, customer_id: CustomerId) -> int:
+    """The row version of a stored customer; 0 when there is none, negative until it is seen again (`cursors`)."""
+    return _version(session, CUSTOMERS, division, customer_id)
+
+
+def contact_version(session: Session, division: Division, contact_id: ContactId) -> int:
+    """The same of a contact; 0 also of one that sync has not given yet."""
+    return _version(session, CONTACTS, division, contact_id)
+
+
 def find_by_code(session: Session, division: Division, code: str) -> Customer | None:
     """One customer by its code as people type it, without padding."""
     return _one_customer(session, division, "code", code)
@@ -107,6 +117,20 @@ def contacts_of(session: Session, division: Division, customer_id: CustomerId) -
     return tuple(Contact(**row._asdict()) for row in rows)
 
 
+def owner_of(session: Session, division: Division, contact_id: ContactId) -> CustomerId | None:
+    """Whose card a stored contact is on."""
+    statement = select(CONTACTS.c.customer).where(CONTACTS.c.division == division, CONTACTS.c.id == contact_id)
+    found = session.connection().execute(statement).scalar_one_or_none()
+    return None if found is None else CustomerId(found)
+
+
+def unseen_cards(session: Session, division: Division) -> frozenset[CustomerId]:
+    """The customers that a whole reading did not see again, or one of whose contacts it did not."""
+    cards = select(CUSTOMERS.c.id).where(CUSTOMERS.c.division == division, CUSTOMERS.c.timestamp < 0)
+    people = select(CONTACTS.c.customer).where(CONTACTS.c.division == division, CONTACTS.c.timestamp < 0)
+    return frozenset(CustomerId(key) for key in session.connection().execute(cards.union(people)).scalars())
+
+
 def count_contacts(session: Session, division: Division) -> int:
     """How many contacts a division has."""
     statement = select(func.count()).where(CONTACTS.c.division == division)
@@ -123,6 +147,12 @@ def _note(session: Session, table: Any, values: dict[str, Any]) -> None:
     statement = insert_into(session, table).values(values)
     changes = {name: statement.excluded[name] for name in values if name not in ("division", "id", "timestamp")}
     session.connection().execute(statement.on_conflict_do_update(index_elements=["division", "id"], set_=changes))
+
+
+def _version(session: Session, table: Table, division: Division, key: str) -> int:
+    c = table.c
+    statement = select(c.timestamp).where(c.division == division, c.id == key)
+    return session.connection().execute(statement).scalar_one_or_none() or 0
 
 
 def _one_customer(session: Session, division: Division, column: str, value: str) -> Customer | None:

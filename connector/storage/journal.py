@@ -25,6 +25,10 @@ SET_UP_ACTIONS = ("create_contact", "update_contact", "set_invoicing")
 """What makes Exact mail a customer's invoices to the upload address; `set_kvk` does not."""
 
 
+NOT_READ_BACK = "not read back yet"
+"""What stands as the error of a step that is done until Exact has shown that it lasted."""
+
+
 class RunKind(StrEnum):
     """What a run does."""
 
@@ -75,6 +79,19 @@ class SetupStep:
     undone_by: RunId | None
     at: datetime
     """When it was intended, or when what became of it was stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoableRun:
+    """An apply run of which something was done and not taken back."""
+
+    id: RunId
+    division: Division
+    started_at: datetime
+    steps: int
+    """How many changes are left to undo."""
+    customers: int
+    """Of how many customers."""
 
 
 RUN_COLUMNS = columns_for(RUNS, SetupRun)
@@ -173,9 +190,41 @@ def finish_step(
     session.connection().execute(update(STEPS).where(STEPS.c.id == step_id).values(values))
 
 
-def steps(session: Session, run_id: RunId) -> tuple[SetupStep, ...]:
-    """A run's steps in the order of writing."""
-    return _steps(session, select(*STEP_COLUMNS).where(STEPS.c.run_id == run_id))
+def confirm_steps(session: Session, ids: Collection[StepId]) -> None:
+    """Say of steps that are done that Exact has shown it."""
+    s = STEPS.c
+    session.connection().execute(update(STEPS).where(s.id.in_(ids), s.error == NOT_READ_BACK).values(error=None))
+
+
+def correct_step(
+    session: Session,
+    step_id: StepId,
+    state: StepState,
+    *,
+    error: str,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any],
+) -> None:
+    """Say that a write turned out otherwise: what of it was kept is what an undo takes back."""
+    values = {"state": state.value, "error": storable(error), "before": before and dict(before), "after": dict(after)}
+    session.connection().execute(update(STEPS).where(STEPS.c.id == step_id).values(values))
+
+
+def unconfirmed_steps(session: Session, division: int) -> tuple[SetupStep, ...]:
+    """Steps of apply runs that are done and were not read back: the run ended before it came to that."""
+    s = STEPS.c
+    statement = (
+        select(*STEP_COLUMNS)
+        .join(RUNS, RUNS.c.id == s.run_id)
+        .where(s.division == division, RUNS.c.kind == RunKind.APPLY.value)
+        .where(s.state == StepState.DONE.value, s.error == NOT_READ_BACK, s.undone_by.is_(None))
+    )
+    return _steps(session, statement)
+
+
+def get_step(session: Session, step_id: StepId) -> SetupStep:
+    """One step that is there."""
+    return _steps(session, select(*STEP_COLUMNS).where(STEPS.c.id == step_id))[0]
 
 
 def open_steps(
@@ -236,6 +285,35 @@ def undoable_steps(session: Session, division: int, run_id: str | None = None) -
         .where(s.state == StepState.DONE.value, s.undone_by.is_(None))
     )
     return _steps(session, statement if run_id is None else statement.where(s.run_id == run_id))
+
+
+def undoable_runs(session: Session, division: int) -> tuple[UndoableRun, ...]:
+    """The runs of `undoable_steps`, the newest first."""
+    r, s = RUNS.c, STEPS.c
+    statement = (
+        select(
+            r.id,
+            r.division,
+            r.started_at,
+            func.count().label("steps"),
+            func.count(s.customer_id.distinct()).label("customers"),
+        )
+        .join(STEPS, r.id == s.run_id)
+        .where(r.division == division, r.kind == RunKind.APPLY.value)
+        .where(s.state == StepState.DONE.value, s.undone_by.is_(None))
+        .group_by(r.id, r.division, r.started_at)
+        .order_by(r.id.desc())
+    )
+    return tuple(UndoableRun(**row._asdict()) for row in session.connection().execute(statement))
+
+
+def contact_updated_at(session: Session, division: int, contact_id: str) -> datetime | None:
+    """When we last changed a contact after it was made; None: never."""
+    s = STEPS.c
+    statement = select(func.max(s.at)).where(s.division == division, s.contact_id == contact_id)
+    statement = statement.where(s.action == "update_contact", s.state == StepState.DONE.value)
+    found: datetime | None = session.connection().execute(statement).scalar_one_or_none()
+    return found
 
 
 def created_with(session: Session, division: int, contact_id: str) -> Mapping[str, Any] | None:

@@ -11,6 +11,8 @@ from sqlmodel import Session
 from connector.storage.tables import LearnedRow, insert_into, table_of
 
 LEARNED = table_of(LearnedRow)
+ATTACHMENT_TYPE = "attachment_type"
+"""The name of what `setup learn` learnt."""
 
 
 def read(session: Session, division: int, name: str) -> Any:

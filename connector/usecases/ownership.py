@@ -7,6 +7,8 @@ import uuid
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from sqlmodel import Session
+
 from connector.errors import Busy
 from connector.storage import leases
 from connector.storage.database import Database
@@ -102,6 +104,18 @@ class Lease:
                 if leases.take(session, self._name, owner=owner, now=now, until=now + self._life):
                     return
         raise Busy(f"another process is at it: {self._name}", hint="wait until it has ended, then try again")
+
+    def keep(self, session: Session, now: datetime) -> None:
+        """Make the lease last again from `now`, within the caller's transaction: what that stores, only its holder may.
+
+        Raises:
+            Busy: It ran out meanwhile, and another process was or is at it.
+        """
+        owner = self._owner
+        if leases.holder(session, self._name) != owner or not leases.take(
+            session, self._name, owner=owner, now=now, until=now + self._life
+        ):
+            raise Busy(f"another process took over: {self._name}", hint="wait until it has ended, then try again")
 
     def __enter__(self) -> "Lease":
         return self

@@ -47,6 +47,29 @@ def plan_setup(
     return PlannedSetup(plan=plan, last_synced_at=last_synced_at)
 
 
+def require_saved(database: Database, plan: setup.Plan, wanted: setup.Wanted) -> None:
+    """Make sure that a plan from a file, which anybody could edit, does what it shows and what the settings want.
+
+    Raises:
+        WrongUsage: It does not; the message names the customer.
+    """
+    setup.require_wanted(plan, wanted)
+    with database.reading() as session:
+        everybody = customers.all_customers(session, plan.division)
+        contacts = customers.all_contacts(session, plan.division)
+    setup.require_cards(plan, everybody, contacts, wanted)
+
+
+def left_of_plan(
+    database: Database, plan: setup.Plan, wanted: setup.Wanted, *, today: date, limit: int | None
+) -> setup.Plan:
+    """What is left to do of a plan: see `setup.left_of`."""
+    with database.reading() as session:
+        everybody = customers.all_customers(session, plan.division)
+        contacts = customers.all_contacts(session, plan.division)
+    return setup.left_of(plan, everybody, contacts, wanted, today=today, limit=limit)
+
+
 def require_customers(database: Database, chosen: Sequence[Division], codes: frozenset[str]) -> None:
     """Make sure that somebody in these divisions has each of these codes.
 

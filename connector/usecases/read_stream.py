@@ -102,6 +102,11 @@ class StreamReader:
         with self.database.transaction() as session:
             restart(session, self.division, stream, now=self.clock())
 
+    @property
+    def misses_a_row(self) -> bool:
+        """Whether the newest row that we hold was not shown: it was deleted, or else `has_regressed`."""
+        return bool(self._missed)
+
     def has_regressed(self) -> bool:
         """Whether a row that we hold is not where Exact said it was, though nothing says that it was deleted.
 

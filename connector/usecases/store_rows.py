@@ -61,6 +61,10 @@ class RowStore:
         self.report = report
         self._unread: Counter[tuple[str, str]] = Counter()
         self._nameless: set[str] = set()
+        self.unread_cards: dict[CustomerId, str] = {}
+        """The customers of whose card or contacts something could not be read, and why."""
+        self.is_anybodys = False
+        """Whether it cannot be told whose card a row that could not be read belongs to."""
 
     def unread(self, stream: Stream) -> list[ExactUnexpected]:
         """What could not be read of a stream so far, an error for each field and kind of trouble."""
@@ -104,12 +108,30 @@ class RowStore:
             documents.save_attachments(session, division, self._read(stream, rows, _attachment, unread))
         else:
             self._delete(session, self._read(stream, rows, records.Deleted.from_json, unread))
+        for row, why in unread:
+            self._note_card(session, stream, row, why)
         for table, name in zip(TABLES[stream.path], KEYS, strict=False):
             keys = [key.strip() for row, _ in unread if isinstance(key := row.get(name), str) and key.strip()]
             mark_seen(session, table, division, keys)
             if len(keys) < len(unread):
                 self._nameless.add(stream.path)
         return min((timestamp_of(stream, row) for row, _ in unread), default=None)
+
+    def _note_card(self, session: Session, stream: Stream, row: Row, why: str) -> None:
+        """Remember whose card a row that cannot be read belongs to; a contact that moved belongs to two."""
+        if stream is records.ACCOUNTS:
+            owners = [row.get("ID")]
+        elif stream is records.CONTACTS:
+            contact = ContactId(str(row.get("ID")).strip())
+            owners = [row.get("Account"), customers.owner_of(session, self.division, contact)]
+        else:
+            return
+        for owner in owners:
+            if isinstance(owner, str):
+                self.unread_cards[CustomerId(owner.strip())] = why
+        account = row.get("ID" if stream is records.ACCOUNTS else "Account")
+        if not isinstance(account, str | None) or (stream is records.ACCOUNTS and not account):
+            self.is_anybodys = True
 
     def _read(
         self, stream: Stream, rows: Iterable[Row], read: Callable[[Row], Record], unread: list[tuple[Row, str]]

@@ -4,14 +4,15 @@ When to read what, and when to begin at the start; how a stream is read is left 
 invoices to `take_invoices`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import structlog
 from sqlmodel import Session
 
-from connector.customer import Division
+from connector.customer import CustomerId, Division
 from connector.errors import (
     ConnectorError,
     ExactDoubtful,
@@ -54,6 +55,16 @@ VAT_CODE = "vat_code"
 
 Foresee = Callable[[int], None]
 """Told how many calls are still to come."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardsRead:
+    """How far the cards in the database can be relied on after a reading."""
+
+    unread: Mapping[CustomerId, str] = field(default_factory=dict)
+    """The customers whose card or contacts may be older here than in Exact, and why."""
+    doubt: ConnectorError | None = None
+    """Why no card can be relied on; None: those that are not `unread` can."""
 
 
 def sync_division(
@@ -101,10 +112,11 @@ def sync_cards(
     *,
     facts: bool = False,
     clock: Callable[[], datetime],
-) -> None:
+) -> CardsRead:
     """Read only accounts and contacts: what the set-up looks at before, between and after its writes.
 
-    Two calls when nothing changed. Deletions come with the next whole sync.
+    Two calls when nothing changed, and one more when the newest row that we hold is not shown: was it deleted? Other
+    deletions come with the next whole sync.
 
     Args:
         facts: Also what is otherwise read once a day: the division's own data, VAT codes, bank accounts.
@@ -117,6 +129,23 @@ def sync_cards(
         reader = sync.reader(None)
         reader.read(records.ACCOUNTS)
         reader.read(records.CONTACTS)
+        if reader.misses_a_row:
+            reader.read(records.DELETED)
+    for trouble in report.troubles:
+        log.warning("sync.trouble", division=division, message=trouble.message)
+    with database.reading() as session:
+        gone = customers.unseen_cards(session, division)
+    return CardsRead(
+        unread=dict.fromkeys(gone, "Exact did not show it any more") | reader.rows.unread_cards,
+        doubt=_old_cards() if reader.rows.is_anybodys or reader.has_regressed() else None,
+    )
+
+
+def _old_cards() -> ExactDoubtful:
+    return ExactDoubtful(
+        "what Exact shows of the cards does not go with what it showed before",
+        hint="run `connector sync`, which reads everything anew where it has to, and then the same command again",
+    )
 
 
 def least_calls(

@@ -23,7 +23,7 @@ def customer(code: str, method: int) -> Customer:
 def planned(*methods: int) -> Plan:
     """The plan for a customer of each method: 1 is paper, 4 a postbox, 32 Peppol (exact-online-api.md 4.1)."""
     cards = [customer(str(number), method) for number, method in enumerate(methods, start=1)]
-    return plan(cards, (), WANTED, today=date(2026, 11, 2))
+    return plan(cards, (), WANTED, division=Division(1), today=date(2026, 11, 2))
 
 
 def shown(made: Plan, width: int) -> str:

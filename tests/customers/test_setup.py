@@ -1,6 +1,7 @@
 """customers/setup.py: which changes a card needs, who is left alone, and plan files."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -9,20 +10,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.customer import ContactId, CustomerId, Division
+from connector.customer import Contact, ContactId, Customer, CustomerId, Division
+from connector.customers import setup
 from connector.customers.setup import (
     Action,
     NoteKind,
     Plan,
     SkipReason,
+    Standing,
     Wanted,
     calls_needed,
     count_steps,
-    plan,
+    left_of,
     plan_as_json,
     plans_as_file,
     plans_from_file,
+    require_cards,
     require_wanted,
+    standing,
     step_as_json,
 )
 from connector.errors import WrongUsage
@@ -30,6 +35,11 @@ from connector.errors import WrongUsage
 from .cards import TODAY, make_contact, make_customer
 
 UPLOAD = "abcdefghij@uploads.is"
+
+
+def plan(customers: Iterable[Customer], contacts: Iterable[Contact], wanted: Wanted, **options: Any) -> Plan:
+    """A plan of the division that the made-up cards belong to."""
+    return setup.plan(customers, contacts, wanted, **{"division": Division(123456), **options})
 
 
 def test_new_customer_gets_contact_then_method(wanted: Wanted) -> None:
@@ -77,10 +87,10 @@ def test_unknown_attachment_type_keeps_from_being_in_order(wanted: Wanted, attac
 
 
 @pytest.mark.parametrize(
-    ("email", "name"), [("oud@uploads.is", ("Jip", "Voorbeeld")), ("oud@elders.example", ("invoicesharing", "EMAIL"))]
+    ("email", "name"), [("oud@uploads.is", ("Jip", "Voorbeeld")), ("", ("invoicesharing", "EMAIL"))]
 )
 def test_outdated_contact_gets_the_address_only(wanted: Wanted, email: str, name: tuple[str, str]) -> None:
-    """Our contact with an older address is recognised by domain or name; its name is kept."""
+    """Our contact with an older address is recognised by domain, one without by its name; its name is kept."""
     customer = make_customer(invoicing_method=2)
     contact = make_contact(customer, email, first_name=name[0], last_name=name[1])
 
@@ -89,6 +99,18 @@ def test_outdated_contact_gets_the_address_only(wanted: Wanted, email: str, name
     (change,) = made.changes
     assert (change.action, change.contact) == (Action.UPDATE_CONTACT, contact.id)
     assert (change.before, change.after) == ({"Email": email}, {"Email": UPLOAD})
+
+
+@pytest.mark.parametrize("email", ["jip@klant.example", "administratie@klant.example"])
+def test_stranger_with_our_name_is_not_ours(wanted: Wanted, email: str) -> None:
+    """Whoever is called what our contact is called, and has an address elsewhere, keeps it: the card is left alone."""
+    wanted = replace(wanted, contact_name="Administratie")
+    customer = make_customer(invoicing_method=2)
+
+    made = plan([customer], [make_contact(customer, email, last_name="Administratie")], wanted, today=TODAY)
+
+    assert made.changes == ()
+    assert [skip.reason for skip in made.skips] == [SkipReason.HAS_OTHER_INVOICE_CONTACT]
 
 
 @pytest.mark.parametrize("email", ["facturen@kantoor.example", "jip@kantoor.example"])
@@ -355,24 +377,25 @@ def test_only_named_customers_are_counted(wanted: Wanted) -> None:
     assert (made.customers, [change.customer.code for change in made.changes]) == (1, ["2", "2"])
 
 
-def test_no_customers_needs_a_division(wanted: Wanted) -> None:
-    """An empty division makes an empty plan, once it is named."""
+def test_no_customers_no_changes(wanted: Wanted) -> None:
+    """An empty division makes an empty plan."""
     made = plan([], [], wanted, today=TODAY, division=Division(7))
 
     assert (made.division, made.customers, made.api_calls_needed) == (7, 0, 0)
-    with pytest.raises(ValueError, match="division"):
-        plan([], [], wanted, today=TODAY)
 
 
 def test_first_contact_costs_one_more_call(wanted: Wanted) -> None:
-    """Exact makes the first contact the main one, which takes a PUT to take back: 2 writes and 4 calls of checks."""
+    """Exact makes the first contact the main one: a look and a PUT take that back, together with the method if it may;
+    4 calls are for checks."""
     alone, accompanied = make_customer("1", invoicing_method=2), make_customer("2", invoicing_method=2)
     contact = make_contact(accompanied, "jip@klant.example")
 
     first = plan([alone], [], wanted, today=TODAY)
     second = plan([accompanied], [contact], wanted, today=TODAY)
+    with_method = plan([replace(alone, invoicing_method=1)], [], wanted, today=TODAY)
 
-    assert (first.api_calls_needed, second.api_calls_needed) == (2 + 4, 1 + 4)
+    assert (first.api_calls_needed, second.api_calls_needed) == (3 + 4, 1 + 4)
+    assert with_method.api_calls_needed == 2 + 1 + 4
 
 
 @pytest.mark.parametrize(("writes", "calls"), [(0, 0), (1, 5), (60, 64), (61, 67), (4000, 4136)])
@@ -406,6 +429,101 @@ def test_counts_add_up(cards: list[Any], attachment_type: int | None) -> None:
     assert made.in_order + made.to_change + made.skipped == made.customers == len(cards)
     assert made.to_change == len({change.customer.code for change in made.changes})
     assert plan_as_json(read) == plan_as_json(made)
+
+
+def test_overrides_come_back_from_a_plan_file(wanted: Wanted) -> None:
+    """What a plan sets aside is in its file; a word that cannot be overridden is refused, none at all is fine."""
+    overrides = frozenset({"uses_peppol", "uses_postbox"})
+    made = plan([make_customer(invoicing_method=32)], [], wanted, today=TODAY, overrides=overrides)
+    file: dict[str, Any] = json.loads(json.dumps(plans_as_file([made])))
+
+    read = plans_from_file(file)[0].overrides
+
+    assert read == overrides
+    del file["plans"][0]["overrides"]
+    assert plans_from_file(file)[0].overrides == frozenset()
+    for wrong in (["blocked"], "uses_peppol", [1], None):
+        file["plans"][0]["overrides"] = wrong
+        with pytest.raises(WrongUsage, match="overrides"):
+            plans_from_file(file)
+
+
+# A planned change on the card as it is now
+
+
+def judged(customer: Customer, contacts: list[Contact], wanted: Wanted, now: Customer, **options: Any) -> list[Any]:
+    """Plan on the card as it was, and judge each change on the card as it is now."""
+    overrides = options.get("overrides", frozenset())
+    made = plan([customer], contacts, wanted, today=TODAY, overrides=overrides)
+    theirs = options.get("contacts_now", contacts)
+    return [standing(each, now, theirs, wanted, today=TODAY, overrides=overrides) for each in made.changes]
+
+
+@pytest.mark.parametrize(
+    ("fields", "now"),
+    [
+        ({"ends_on": TODAY - timedelta(days=1)}, "ended"),
+        ({"invoice_account": CustomerId("other")}, "invoiced_to_other_account"),
+        ({"blocked": True}, "blocked"),
+        ({"status": "P"}, "not_a_customer"),
+        ({"invoicing_method": 32}, "uses_peppol"),
+        ({"invoicing_method": 4}, "uses_postbox"),
+    ],
+)
+def test_card_that_a_plan_would_leave_now(wanted: Wanted, fields: dict[str, Any], now: str) -> None:
+    """What would keep the plan from changing a card keeps each planned change from it, and is named."""
+    card = make_customer()
+
+    assert judged(card, [], wanted, replace(card, **fields)) == [(Standing.CHANGED, now)] * 2
+
+
+def test_invoice_contact_that_came_since(wanted: Wanted) -> None:
+    """Somebody made a contact for invoices since: a choice, and each planned change gives way to it."""
+    card = make_customer()
+    came = [make_contact(card, "facturen@klant.example")]
+
+    found = judged(card, [], wanted, card, contacts_now=came)
+
+    assert found == [(Standing.CHANGED, "has_other_invoice_contact")] * 2
+
+
+def test_overridden_choice_is_no_change(wanted: Wanted) -> None:
+    """What the plan set aside when it was made, it sets aside when it is carried out."""
+    card = make_customer(invoicing_method=32)
+
+    found = judged(card, [], wanted, card, overrides=frozenset({"uses_peppol"}))
+
+    assert found == [(Standing.DUE, "")] * 2
+
+
+def test_values_of_now_are_named(wanted: Wanted) -> None:
+    """A value that is neither what stood there nor what is wanted is named; what is already so is no change."""
+    card = make_customer(invoicing_method=1)
+    came = [make_contact(card, UPLOAD, last_name="Met de hand")]
+
+    found = judged(card, [], wanted, replace(card, invoicing_method=8), contacts_now=came)
+
+    assert found == [(Standing.ALREADY_SO, ""), (Standing.CHANGED, "InvoicingMethod 8, InvoiceAttachmentType -")]
+
+
+def test_more_to_do_than_planned_is_a_change(wanted: Wanted) -> None:
+    """Only the attachment type was planned, and the method was changed since: the type alone is not written."""
+    wanted = replace(wanted, attachment_type=4097)
+    card = make_customer(invoicing_method=2, attachment_type=1)
+    contacts = [make_contact(card, UPLOAD)]
+
+    found = judged(card, contacts, wanted, replace(card, invoicing_method=1))
+
+    assert found == [(Standing.CHANGED, "InvoicingMethod 1, InvoiceAttachmentType 1")]
+
+
+def test_contact_to_correct_is_gone(wanted: Wanted) -> None:
+    """Our contact that was to be corrected is not there any more."""
+    card = make_customer(invoicing_method=2)
+
+    found = judged(card, [make_contact(card, "oud@uploads.is")], wanted, card, contacts_now=[])
+
+    assert found == [(Standing.CHANGED, "no such contact")]
 
 
 def one_plan(wanted: Wanted) -> dict[str, Any]:
@@ -447,6 +565,9 @@ def test_plan_json_has_the_shape_of_the_contract(wanted: Wanted) -> None:
         (lambda p: p["changes"][2].update(contact=None), "contact is not a text"),
         (lambda p: p["changes"][2]["customer"].pop("id"), "id is missing"),
         (lambda p: p["summary"].update(in_order=5), "not customers together"),
+        (lambda p: p["summary"].update(to_change=1, in_order=1), "not the customers of changes"),
+        (lambda p: p["summary"].update(skipped=1, customers=3), "not the customers of changes"),
+        (lambda p: p["changes"].append(p["changes"][0]), "create_contact of customer 1 is there twice"),
         (lambda p: p.update(skipped=[{"customer": {}, "reason": "blocked"}]), "id is missing"),
     ],
 )
@@ -573,3 +694,67 @@ def test_saved_plan_writes_only_what_the_settings_want(wanted: Wanted, number: i
 def test_saved_plan_as_it_was_made_is_wanted(wanted: Wanted) -> None:
     """A plan file that nobody touched passes."""
     require_wanted(plans_from_file({"version": 1, "plans": [one_plan(wanted)]})[0], wanted)
+
+
+# A saved plan against the cards
+
+
+def saved(customer: Customer, contacts: list[Contact], wanted: Wanted) -> dict[str, Any]:
+    """A plan for one customer, as it comes from its file."""
+    made = plan([customer], contacts, wanted, today=TODAY)
+    data: dict[str, Any] = json.loads(json.dumps(plan_as_json(made)))
+    return data
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda change: change["customer"].update(id="customer-99"), "no customer with the id 'customer-99'"),
+        (lambda change: change["customer"].update(id="customer-7"), "that customer is 7"),
+        (lambda change: change["customer"].update(code="7"), "that customer is 6"),
+        (lambda change: change["customer"].update(name="Iemand anders"), "that customer is 6"),
+        (lambda change: change.update(contact="nobody"), "no contact with the id 'nobody'"),
+        (lambda change: change.update(contact="elsewhere"), "no contact with the id 'elsewhere'"),
+        (lambda change: change.update(contact="person"), "the contact 'Jip' is not ours"),
+    ],
+)
+def test_plan_that_shows_something_else_is_refused(wanted: Wanted, spoil: Any, message: str) -> None:
+    """A file that shows one customer and names another, or a contact that is not ours on that card, is refused."""
+    card, other = make_customer("6", invoicing_method=2), make_customer("7")
+    contacts = [
+        make_contact(card, "oud@uploads.is", "ours"),
+        make_contact(card, "jip@klant.example", "person", full_name="Jip"),
+        make_contact(other, "oud@uploads.is", "elsewhere"),
+    ]
+    data = saved(card, contacts, wanted)
+    require_cards(plans_from_file({"version": 1, "plans": [data]})[0], [card, other], contacts, wanted)
+    spoil(data["changes"][0])
+    made = plans_from_file({"version": 1, "plans": [data]})[0]
+
+    with pytest.raises(WrongUsage, match=message):
+        require_cards(made, [card, other], contacts, wanted)
+
+
+def test_what_is_left_is_counted_anew(wanted: Wanted) -> None:
+    """Of a saved plan: who is in order by now, who is no longer as planned, and the calls for what is left."""
+    cards = [make_customer(code) for code in "1234"]
+    made = plans_from_file(json.loads(json.dumps(plans_as_file([plan(cards, [], wanted, today=TODAY)]))))[0]
+    now = [replace(cards[0], invoicing_method=2), cards[1], replace(cards[2], blocked=True)]
+    contacts = [make_contact(cards[0], UPLOAD, "a"), make_contact(cards[1], UPLOAD, "b")]
+
+    left = left_of(made, now, contacts, wanted, today=TODAY)
+
+    assert [(each.customer.code, each.action) for each in left.changes] == [("2", Action.SET_INVOICING)]
+    assert [(skip.customer.code, skip.now) for skip in left.skips] == [("3", "blocked"), ("4", "")]
+    assert (left.customers, left.in_order, left.to_change, left.skipped) == (4, 1, 1, 2)
+    assert left.api_calls_needed == 1 + 4
+
+
+@pytest.mark.parametrize(("limit", "changes", "calls"), [(1, 1, 3 + 4), (2, 2, 3 + 4), (3, 3, 6 + 4), (None, 4, 6 + 4)])
+def test_limit_keeps_changes_and_calls_few(wanted: Wanted, limit: int | None, changes: int, calls: int) -> None:
+    """With a limit the changes and calls are those of this run; the customers to change are all of them."""
+    cards = [make_customer(code) for code in "12"]
+
+    left = left_of(plan(cards, [], wanted, today=TODAY), cards, [], wanted, today=TODAY, limit=limit)
+
+    assert (len(left.changes), left.to_change, left.api_calls_needed) == (changes, 2, calls)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from connector.cli.send import question
+from connector.customer import Division
 from connector.exact_sandbox import SandboxOptions, SandboxServer
+from connector.usecases.send_invoices import open_invoices
 
 from .installation import DIVISION, SPEED, Installation
 
@@ -33,6 +37,22 @@ def test_without_an_id_the_open_invoices_are_listed(synced: Installation) -> Non
     assert synced.server.calls(DIVISION, "POST") == 0
 
 
+def test_list_marks_what_is_too_old(synced: Installation) -> None:
+    """An invoice from before the start date, which `send ID` refuses, is marked in the list."""
+    synced.change("routing", start_date="2999-01-01")
+
+    listed = synced.run("send", "--json")
+    refused = synced.run("send", open_ids(synced)[0], "--yes")
+
+    assert {each["before_start_date"] for each in listed.json} == {True}
+    assert refused.code == 2
+
+
+def test_list_says_how_old_it_is(synced: Installation) -> None:
+    """The list comes from the last sync, and says how long ago that was."""
+    assert "was synced 0 minutes ago" in synced.run("send").err
+
+
 def test_nothing_is_sent_without_a_yes(synced: Installation) -> None:
     """Without a terminal and without --yes: exit 2, nothing printed."""
     asked = synced.run("send", open_ids(synced)[0])
@@ -52,18 +72,52 @@ def test_send_tells_what_exact_said(synced: Installation) -> None:
     assert invoice not in open_ids(synced)
 
 
-def test_failures_decide_the_exit_code(synced: Installation) -> None:
-    """Printed but not mailed is exit 1, with Exact's words; an answer that was lost is exit 3, and no second print."""
-    failing, lost = open_ids(synced)[:2]
+@pytest.fixture
+def mailing(synced: Installation) -> Installation:
+    """All customers get their invoices by e-mail, and no invoice is too old."""
     synced.change("routing", start_date="2000-01-01")
-    for code in {str(row["Code"]) for row in synced.server.state.accounts(DIVISION)}:
-        synced.server.state.ui_change_account(DIVISION, code, InvoicingMethod=2)
-    synced.server.state.faults.on("mail-fails")
-    failed = synced.run("send", failing, "--yes")
-    synced.server.state.faults.off()
-    synced.server.state.faults.on("lost-posts")
+    for row in synced.server.state.accounts(DIVISION):
+        synced.server.state.ui_change_account(DIVISION, str(row["Code"]), InvoicingMethod=2)
+    synced.sync()
+    return synced
 
-    uncertain = synced.run("send", lost, "--yes")
+
+def test_mail_that_exact_could_not_send(mailing: Installation) -> None:
+    """Printed but not mailed is exit 1, with Exact's words."""
+    mailing.server.state.faults.on("mail-fails")
+
+    failed = mailing.run("send", open_ids(mailing)[0], "--yes")
 
     assert (failed.code, "De e-mail kon niet worden aangemaakt" in failed.out) == (1, True)
-    assert (uncertain.code, synced.server.calls(DIVISION, "POST")) == (3, 2)
+
+
+def test_answer_that_was_lost(mailing: Installation) -> None:
+    """An answer that was lost is exit 3, after one order."""
+    mailing.server.state.faults.on("lost-posts")
+
+    uncertain = mailing.run("send", open_ids(mailing)[0], "--yes")
+
+    assert (uncertain.code, mailing.server.calls(DIVISION, "POST")) == (3, 1)
+
+
+def test_order_that_may_still_be_carried_out(mailing: Installation) -> None:
+    """Ordered again while Exact is silent: exit 4 with the moment from which it may be, and no second order."""
+    invoice = open_ids(mailing)[0]
+    mailing.server.state.faults.on("refuse:503:POST:salesinvoice/PrintedSalesInvoices")
+    first = mailing.run("send", invoice, "--yes")
+    mailing.server.state.faults.off()
+
+    second = mailing.run("send", invoice, "--yes", "--json")
+
+    assert (first.code, second.code, mailing.server.calls(DIVISION, "POST")) == (4, 4, 1)
+    assert [each["reason"] for each in second.json["skipped"]] == ["answer_awaited"]
+    assert "It goes on after" in second.err
+
+
+def test_question_counts_what_goes_elsewhere(mailing: Installation) -> None:
+    """Before anybody says yes, the number of invoices that do not go to InvoiceSharing is told."""
+    with mailing.wiring() as wiring:
+        found = open_invoices(wiring.database, Division(DIVISION), wiring.wanted(DIVISION))
+    chosen = [replace(each, goes_to_upload=number > 0) for number, each in enumerate(found)]
+
+    assert f"these {len(found)} invoices in Exact Online? 1 of them do not go to InvoiceSharing" in question(chosen)

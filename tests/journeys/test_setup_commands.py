@@ -7,11 +7,13 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from connector.exact_sandbox import SandboxOptions, SandboxServer, expectations
+from connector.exact_sandbox import Mailbox, SandboxOptions, SandboxServer, expectations
+from connector.usecases.ownership import Lease
 
 from .installation import DIVISION, SPEED, Installation
 
@@ -98,7 +100,14 @@ def test_saved_plan_is_applied(synced: Installation, planned: dict[str, expectat
     assert json.loads((synced.folder / "plan.json").read_text())["version"] == 1
     assert isinstance(report.pop("run"), str)
     assert report.pop("api_calls") >= len(plan["changes"])
-    assert report == {"applied": len(plan["changes"]), "skipped": [], "failed": [], "remaining": 0}
+    assert report == {
+        "division": DIVISION,
+        "applied": len(plan["changes"]),
+        "already_so": 0,
+        "skipped": [],
+        "failed": [],
+        "remaining": 0,
+    }
     assert synced.run("setup", "plan", "--check", "--json").json["changes"] == []
 
 
@@ -115,6 +124,66 @@ def test_plan_of_another_division_is_refused(synced: Installation, divisions: li
     assert ended.code == code
     assert ended.errors != []
     assert synced.server.calls(DIVISION, "POST") == synced.server.calls(DIVISION, "PUT") == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read: No such file"),
+        ("folder", "cannot be read: Is a directory"),
+        ("{", "not JSON"),
+        ("[" * 200_000, "not JSON"),
+        ("[]", "not an object"),
+        ('{"version": 1, "plans": [{"division": 999, "changes": []}]}', "summary is missing"),
+    ],
+    ids=["missing", "folder", "broken", "deep", "list", "half"],
+)
+def test_file_that_is_no_plan(synced: Installation, content: str | None, said: str) -> None:
+    """What is no plan file is refused with what is the matter with it, and nothing is done."""
+    file = synced.folder / "plan.json"
+    if content == "folder":
+        file.mkdir()
+    elif content is not None:
+        file.write_text(content, encoding="utf-8")
+
+    ended = synced.run("setup", "apply", file, "--yes")
+
+    assert ended.code == 2
+    assert said in ended.err
+
+
+def test_edited_plan_is_refused_before_anything_is_asked(synced: Installation) -> None:
+    """A plan file that shows one customer and would change another is refused, by the name of the customer."""
+    file = synced.folder / "plan.json"
+    made = synced.run("setup", "plan", "--out", file, "--json").json
+    plan = json.loads(file.read_text(encoding="utf-8"))
+    first, other = (made["changes"][number]["customer"] for number in (0, -1))
+    for change in plan["plans"][0]["changes"]:
+        if change["customer"]["id"] == first["id"]:
+            change["customer"]["id"] = "00000000-0000-4000-8000-000000000001"
+    file.write_text(json.dumps(plan), encoding="utf-8")
+
+    ended = synced.run("setup", "apply", file)
+
+    assert ended.code == 2
+    assert other["id"] != first["id"]
+    assert f"customer {first['code']} " in ended.err
+    assert "terminal" not in ended.err
+
+
+def test_saved_plan_counts_what_it_will_do(synced: Installation) -> None:
+    """Half done, a saved plan shows what is left, and with --limit what of it is made now."""
+    file = synced.folder / "plan.json"
+    changes = len(synced.run("setup", "plan", "--out", file, "--json").json["changes"])
+
+    first = synced.run("setup", "apply", file, "--yes", "--limit", "3")
+    second = synced.run("setup", "apply", file, "--yes", "--limit", "2")
+    third = synced.run("setup", "apply", file, "--yes")
+
+    assert "the first 3 changes now" in first.out
+    assert "the first 2 changes now" in second.out
+    assert f"{changes - 5} changed, 5 already so" in third.out
+    assert synced.run("setup", "plan", "--check").code == 0
 
 
 def test_applied_plan_is_known_after_a_sync(synced: Installation) -> None:
@@ -216,6 +285,78 @@ def test_undo_leaves_what_somebody_changed_since(
     assert exact.state.account(DIVISION, code)["InvoicingMethod"] == 32
 
 
+def test_undo_says_which_run_and_where(synced: Installation) -> None:
+    """Before anything is taken back, the run, when it was and the name of the division are told."""
+    run = synced.run("setup", "apply", "--yes", "--json").json["run"]
+    name = synced.world.division(DIVISION).seller.name
+
+    undone = synced.run("setup", "undo")
+
+    assert undone.code == 2  # nobody to ask
+    assert re.search(rf"division {DIVISION} {re.escape(name)}: run {run} of \d{{4}}-", undone.err)
+
+
+def test_undo_of_an_unknown_customer_is_refused(synced: Installation) -> None:
+    """A code that nobody has is an error that names it, and nothing is taken back."""
+    assert synced.run("setup", "apply", "--yes").code == 0
+    applied = cards(synced)
+
+    ended = synced.run("setup", "undo", "--customer", "1", "--customer", "nobody", "--yes")
+
+    assert (ended.code, ended.errors) == (1, ["there is no customer nobody"])
+    assert cards(synced) == applied
+
+
+def test_status_lists_the_runs_that_can_be_undone(synced: Installation) -> None:
+    """`setup status` names a run with how much of it can be undone, and no longer once it is undone."""
+    applied = synced.run("setup", "apply", "--yes", "--json").json
+
+    before = synced.run("setup", "status", "--json").json["divisions"][0]["runs"]
+    table = synced.run("setup", "status").out
+    synced.run("setup", "undo", "--yes")
+    after = synced.run("setup", "status", "--json").json["divisions"][0]["runs"]
+
+    assert [(run["run"], run["changes"]) for run in before] == [(applied["run"], applied["applied"])]
+    assert (applied["run"] in table, after) == (True, [])
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[tuple[Installation, int]]:
+    """Two divisions that are set up, and the code of the second."""
+    options = SandboxOptions(customers=3, invoices=1, divisions=2, speed=SPEED)
+    with SandboxServer(options) as server, Mailbox(tmp_path / "mails") as mailbox:
+        installation = Installation(tmp_path / "office", server, mailbox)
+        codes = [division.code for division in server.state.world.divisions]
+        for code in codes:
+            installation.change(f"setup.divisions.{code}", upload_address=server.state.world.upload_address(code))
+        installation.make_database()
+        installation.connect()
+        installation.sync()
+        assert installation.run("setup", "apply", "--yes").code == 0
+        yield installation, next(code for code in codes if code != DIVISION)
+
+
+def test_undo_names_the_division_that_it_leaves_out(two: tuple[Installation, int]) -> None:
+    """A run is of one division: the other one that has something to undo is named, with how."""
+    installation, _ = two
+    divisions = installation.run("setup", "status", "--json").json["divisions"]
+    newest = {each["division"]: each["runs"][0]["run"] for each in divisions}
+
+    undone = installation.run("setup", "undo", "--yes", "--json")
+
+    older = min(newest, key=lambda division: str(newest[division]))
+    assert re.search(rf"division {older} .* has something to undo, too: --division {older}", undone.err)
+
+
+def test_undo_that_fails_in_one_division_tells_of_the_other(two: tuple[Installation, int]) -> None:
+    """Customers of two divisions have one code: while another process is at the second, the first is still told."""
+    installation, other = two
+    with installation.wiring() as wiring, Lease(wiring.database, f"setup:{other}", now=wiring.clock()):
+        undone = installation.run("setup", "undo", "--customer", "1", "--yes", "--json")
+
+    assert (undone.code, undone.json["applied"] > 0) == (4, True)
+
+
 def test_status_counts_the_five_steps(synced: Installation, planned: dict[str, expectations.ExpectedSetup]) -> None:
     """`setup status --json` names the steps in order; those of contact and invoicing add up to the customers."""
     steps = synced.run("setup", "status", "--json").json["divisions"][0]["steps"]
@@ -233,15 +374,92 @@ def test_status_counts_the_five_steps(synced: Installation, planned: dict[str, e
     assert contact["done"] + contact["to_do"] + contact["skipped"] + contact["conflict"] == len(planned)
 
 
-def test_learnt_attachment_type_is_used(synced: Installation, exact: SandboxServer) -> None:
-    """Without the setting the attachment type learnt from a card that was set by hand is planned for the others."""
+@pytest.fixture
+def unlearnt(synced: Installation) -> Installation:
+    """An installation without a setting for the attachment type."""
     synced.settings["setup"].pop("attachment_type")
     synced.write()
-    exact.state.ui_change_account(DIVISION, 1, InvoiceAttachmentType=1025)
-    synced.sync()
+    return synced
 
-    ended = synced.run("setup", "learn", "--customer", "1")
 
-    changes = synced.run("setup", "plan", "--json").json["changes"]
+def set_by_hand(installation: Installation, attachment_type: int) -> None:
+    """Set customer 1 by hand in Exact, and sync."""
+    installation.server.state.ui_change_account(DIVISION, 1, InvoiceAttachmentType=attachment_type)
+    installation.sync()
+
+
+def learnt(installation: Installation) -> int | None:
+    """What is kept as learnt."""
+    with installation.wiring() as wiring:
+        return wiring.wanted(DIVISION).attachment_type
+
+
+def test_learnt_attachment_type_is_used(unlearnt: Installation) -> None:
+    """Without the setting the attachment type learnt from a card that was set by hand is planned for the others."""
+    set_by_hand(unlearnt, 1025)
+
+    ended = unlearnt.run("setup", "learn", "--customer", "1")
+
+    changes = unlearnt.run("setup", "plan", "--json").json["changes"]
     assert ended.code == 0
     assert 1025 in {change["after"].get("InvoiceAttachmentType") for change in changes}
+
+
+def test_pdf_only_is_not_learnt_unasked(unlearnt: Installation) -> None:
+    """Type 1 is what every new card in Exact has; without a yes it is refused with exit 2, and nothing is kept."""
+    set_by_hand(unlearnt, 1)
+
+    ended = unlearnt.run("setup", "learn", "--customer", "1")
+
+    assert (ended.code, learnt(unlearnt)) == (2, None)
+    assert "PDF only" in ended.err
+
+
+def test_pdf_only_is_learnt_with_a_yes(unlearnt: Installation) -> None:
+    """Who says --yes gets it."""
+    set_by_hand(unlearnt, 1)
+
+    ended = unlearnt.run("setup", "learn", "--customer", "1", "--yes")
+
+    assert (ended.code, learnt(unlearnt)) == (0, 1)
+
+
+def test_learn_says_what_the_value_means_and_was(unlearnt: Installation) -> None:
+    """The number is taken apart into what is known of it, and the one learnt before is named."""
+    set_by_hand(unlearnt, 1025)
+    unlearnt.run("setup", "learn", "--customer", "1")
+    set_by_hand(unlearnt, 4097)
+
+    ended = unlearnt.run("setup", "learn", "--customer", "1")
+
+    assert "PDF (1) and Simplerinvoicing 2.0 (4096)" in ended.out
+    assert "learnt before: 1025" in ended.out
+
+
+def test_learn_says_what_a_plan_would_change(unlearnt: Installation) -> None:
+    """The number of customers is the plan's own, and the command that shows them is given."""
+    set_by_hand(unlearnt, 4097)
+
+    ended = unlearnt.run("setup", "learn", "--customer", "1")
+
+    summary = unlearnt.run("setup", "plan", "--json").json["summary"]
+    assert f"would now change {summary['to_change']} of {summary['customers']} customers" in ended.out
+    assert f"connector setup plan --division {DIVISION}" in ended.out
+
+
+@pytest.mark.parametrize(("section", "wins"), [("setup", False), (f"setup.divisions.{DIVISION}", True)])
+def test_learn_says_when_a_setting_wins(unlearnt: Installation, section: str, wins: bool) -> None:
+    """A division's own setting wins over what is learnt, the common one does not; learn says so."""
+    set_by_hand(unlearnt, 1025)
+    unlearnt.change(section, attachment_type=4097)
+
+    ended = unlearnt.run("setup", "learn", "--customer", "1")
+
+    assert ("the settings win" in ended.out, learnt(unlearnt)) == (wins, 4097 if wins else 1025)
+
+
+def test_learn_says_how_old_the_card_is(unlearnt: Installation) -> None:
+    """The card is as last synced, and the time since is told."""
+    set_by_hand(unlearnt, 1025)
+
+    assert "was synced 0 minutes ago" in unlearnt.run("setup", "learn", "--customer", "1").err

@@ -54,10 +54,28 @@ def test_intended_step_is_open_until_finished(database: Database, run: SetupRun)
 
         journal.finish_step(session, step, StepState.DONE, contact_id=ContactId("p-9"), now=LATER)
 
-        (done,) = journal.steps(session, run.id)
+        done = journal.get_step(session, step)
         assert (opened.state, opened.before, opened.contact_id) == (StepState.INTENDED, None, None)
         assert done == replace(opened, state=StepState.DONE, contact_id=ContactId("p-9"), at=LATER)
         assert journal.open_steps(session, CODE) == ()
+
+
+def test_done_step_is_unconfirmed_until_read_back(database: Database, run: SetupRun) -> None:
+    """A step is done at once, and stands among those to look up until Exact has shown it; another error stays."""
+    shown, wrong = add_step(database, run), add_step(database, run)
+    with database.transaction() as session:
+        for step in (shown, wrong):
+            journal.finish_step(session, step, StepState.DONE, error=journal.NOT_READ_BACK, now=NOON)
+        assert [step.id for step in journal.unconfirmed_steps(session, CODE)] == [shown, wrong]
+
+        journal.correct_step(session, wrong, StepState.DONE, error="not kept", before={"a": 1}, after={"a": 2})
+        journal.confirm_steps(session, [shown, wrong])
+
+        assert journal.unconfirmed_steps(session, CODE) == ()
+        assert journal.get_step(session, shown).error is None
+        corrected = journal.get_step(session, wrong)
+        assert (corrected.error, corrected.before, corrected.after) == ("not kept", {"a": 1}, {"a": 2})
+        assert corrected.at == NOON
 
 
 def test_undo_is_a_run_of_its_own(database: Database, run: SetupRun) -> None:
@@ -70,7 +88,7 @@ def test_undo_is_a_run_of_its_own(database: Database, run: SetupRun) -> None:
 
         journal.mark_undone(session, step, by=undo.id)
 
-        assert journal.steps(session, run.id)[0].undone_by == undo.id
+        assert journal.get_step(session, step).undone_by == undo.id
         assert journal.get_run(session, run.id) == replace(run, ended_at=NOON)
         assert journal.get_run(session, undo.id) == undo
         assert journal.get_run(session, "run_none") is None

@@ -189,7 +189,8 @@ class Office:
             self.database,
             client or self.client,
             plan or self.plan(),
-            upload_address=self.world.upload_address(DIVISION),
+            wanted=self.wiring.wanted(DIVISION),
+            today=TODAY,
             clock=self.clock,
             **options,
         )

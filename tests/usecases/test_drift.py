@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from connector.customers.drift import Drift
+from connector.customers.drift import Applied, Drift, find_drift
+from connector.customers.setup import Change
 from connector.exact_sandbox import expectations
 from connector.exact_sandbox.rows import USER_NAME
+from connector.storage import customers, journal
 from connector.usecases.plan_setup import setup_drift
 
 from .office import ATTACHMENT_TYPE, DIVISION, TODAY, Office, OpenOffice
@@ -123,3 +127,31 @@ def test_repair_ends_the_drift(office: Office) -> None:
     office.apply()
 
     assert drift(office) == ()
+
+
+class CountedPlan(tuple[Change, ...]):
+    """Counts how often it is looked through."""
+
+    looks = 0
+
+    def __iter__(self) -> Iterator[Change]:
+        self.looks += 1
+        return super().__iter__()
+
+
+def test_plan_is_looked_through_once(office: Office) -> None:
+    """Whatever drifted, the plan is not searched anew for each of it: a large office would wait for hours."""
+    for card in office.world.division(DIVISION).customers:
+        office.server.state.ui_change_account(DIVISION, str(card.code), InvoiceAttachmentType=1)
+    office.sync()
+    with office.database.reading() as session:
+        everybody = customers.all_customers(session, office.division.code)
+        applied = [
+            Applied(customer=step.customer_id, contact=step.contact_id, after=step.after)
+            for step in journal.undoable_steps(session, DIVISION)
+        ]
+    changes = CountedPlan(office.plan().changes)
+
+    found = find_drift(applied, everybody, (), replace(office.plan(), changes=changes))
+
+    assert (len(found) > 1, changes.looks) == (True, 1)

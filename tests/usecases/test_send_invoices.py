@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
-from connector.errors import AnswerLost, NothingFound, WrongUsage
+from connector.errors import (
+    AnswerLost,
+    Busy,
+    ConnectorError,
+    ExactRejected,
+    ExactUnavailable,
+    ExactUnexpected,
+    NothingFound,
+    RightsMissing,
+    WrongUsage,
+)
 from connector.exact.client import ExactClient
 from connector.storage import journal
 from connector.storage.journal import RunKind, StepState
@@ -170,20 +181,145 @@ def dying(office: Office, *, when: str, error: BaseException) -> ExactClient:
     return client
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_killed_while_printing(office: Office, when: str) -> None:
-    """Killed around the print, the next run looks first: what was printed is told, what was not is printed then."""
+def test_killed_after_printing(office: Office) -> None:
+    """Killed after Exact printed, the next run says that it is printed, and does not print it again."""
     each = waiting(office)[0]
     with pytest.raises(Killed):
-        send(office, each, client=dying(office, when=when, error=Killed()))
+        send(office, each, client=dying(office, when="after", error=Killed()))
 
     report = send(office, each)
 
-    printed_before = when == "after"
-    assert prints(office) == 1
-    assert (list(report.uncertain), len(report.sent)) == (([each.invoice.id], 0) if printed_before else ([], 1))
+    assert (prints(office), list(report.uncertain), report.sent) == (1, [each.invoice.id], [])
+
+
+def test_killed_before_printing(office: Office) -> None:
+    """Killed before Exact had the order, a run after the pause prints it, and nothing is left open."""
+    each = waiting(office)[0]
+    with pytest.raises(Killed):
+        send(office, each, client=dying(office, when="before", error=Killed()))
+    office.clock.forward(minutes=11)
+
+    report = send(office, each)
+
+    assert (prints(office), [sent.invoice.id for sent, _, _ in report.sent]) == (1, [each.invoice.id])
     with office.database.reading() as session:
         assert not journal.open_steps(session, office.division.code, (RunKind.SEND,))
+
+
+def test_order_without_an_answer_is_not_repeated_soon(office: Office) -> None:
+    """Exact may still be printing: a second run right after orders nothing, and says until when; others are sent."""
+    first, second = waiting(office)[:2]
+    send(office, first, client=dying(office, when="before", error=AnswerLost("lost")))
+
+    report = send(office, first, second)
+
+    assert prints(office) == 1
+    assert [sent.invoice.id for sent, _, _ in report.sent] == [second.invoice.id]
+    assert [name for name, _ in report.waiting] == [first.name]
+    assert report.waiting[0][1] - office.clock() <= timedelta(minutes=10)
+
+
+def test_order_that_comes_too_late_is_not_sent(office: Office) -> None:
+    """Asleep between intent and order for longer than the lease lasts: another run may have printed it by then."""
+    each = waiting(office)[0]
+    client = office.client
+    real = client.post
+
+    def post(path: str, body: Any) -> Any:
+        office.clock.forward(minutes=11)
+        return real(path, body)
+
+    client.post = post  # type: ignore[method-assign]
+
+    report = send(office, each, client=client)
+
+    assert isinstance(report.stopped_by, Busy)
+    assert prints(office) == 0
+
+
+def test_open_order_that_cannot_be_looked_at_keeps_no_other_back(office: Office) -> None:
+    """Where Exact refuses to show the invoice of an open order, it stays open, and the others are sent."""
+    first, second = waiting(office)[:2]
+    send(office, first, client=dying(office, when="before", error=AnswerLost("lost")))
+    office.clock.forward(minutes=11)
+
+    report = send(office, first, second, client=refusing_to_show(office, first))
+
+    assert [sent.invoice.id for sent, _, _ in report.sent] == [second.invoice.id]
+    with office.database.reading() as session:
+        assert len(journal.open_steps(session, office.division.code, (RunKind.SEND,))) == 1
+
+
+def refusing_to_show(office: Office, each: OpenInvoice) -> ExactClient:
+    """A client to which Exact refuses one invoice."""
+    client = office.client
+    real = client.get_one
+
+    def get_one(path: str, guid: str, select: Sequence[str]) -> Any:
+        if guid == each.invoice.id:
+            raise ExactRejected("Exact refused it", status=400)
+        return real(path, guid, select)
+
+    client.get_one = get_one  # type: ignore[method-assign]
+    return client
+
+
+@pytest.mark.parametrize("error", [ExactRejected("no", status=400), ExactUnavailable("away")])
+def test_number_that_cannot_be_asked_loses_no_report(office: Office, error: ConnectorError) -> None:
+    """When Exact does not give the number after printing, the invoice counts as sent all the same."""
+    each = waiting(office)[0]
+    client = office.client
+    real = client.get_one
+
+    def get_one(path: str, guid: str, select: Sequence[str]) -> Any:
+        if prints(office):
+            raise error
+        return real(path, guid, select)
+
+    client.get_one = get_one  # type: ignore[method-assign]
+
+    report = send(office, each, client=client)
+
+    assert [(sent.invoice.id, number) for sent, number, _ in report.sent] == [(each.invoice.id, None)]
+
+
+def test_error_on_the_way_loses_no_report(office: Office) -> None:
+    """A right that is missing all at once stops the run; what was sent before is told, and the rest remains."""
+    first, second = waiting(office)[:2]
+    client = office.client
+    real = client.post
+
+    def post(path: str, body: Any) -> Any:
+        if body["InvoiceID"] == second.invoice.id:
+            raise RightsMissing("forbidden")
+        return real(path, body)
+
+    client.post = post  # type: ignore[method-assign]
+
+    report = send(office, first, second, client=client)
+
+    assert isinstance(report.stopped_by, RightsMissing)
+    assert ([sent.invoice.id for sent, _, _ in report.sent], report.remaining) == ([first.invoice.id], 1)
+
+
+@pytest.mark.parametrize("answer", [{"EmailCreationSuccess": 7}, ExactUnexpected("no 'd'")])
+def test_unreadable_answer_is_no_refusal(office: Office, answer: Any) -> None:
+    """Exact printed and its answer cannot be read: not "not sent", but uncertain."""
+    each = waiting(office)[0]
+    client = office.client
+    real = client.post
+
+    def post(path: str, body: Any) -> Any:
+        real(path, body)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    client.post = post  # type: ignore[method-assign]
+
+    report = send(office, each, client=client)
+
+    assert (list(report.uncertain), report.failed) == ([each.invoice.id], [])
 
 
 def test_answer_lost_before_printing_stops_the_run(office: Office) -> None:
@@ -223,7 +359,10 @@ def test_printed_by_hand_meanwhile(office: Office) -> None:
     assert (report.skipped, prints(office)) == ([(each.name, "already_printed")], 0)
 
 
-@pytest.mark.parametrize("change", [{"AmountDC": 1.23}, {"InvoiceToContactPerson": None}, {"Status": 10}])
+@pytest.mark.parametrize(
+    "change",
+    [{"AmountDC": 1.23}, {"InvoiceToContactPerson": None}, {"Status": 10}, {"InvoiceDate": "2026-10-31"}],
+)
 def test_changed_meanwhile(office: Office, change: dict[str, Any]) -> None:
     """What is no longer what was shown is not sent."""
     each = next(each for each in waiting(office) if each.contact_id)
@@ -232,6 +371,40 @@ def test_changed_meanwhile(office: Office, change: dict[str, Any]) -> None:
     report = send(office, each)
 
     assert (report.skipped, prints(office)) == ([(each.name, "changed_meanwhile")], 0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"InvoicingMethod": 1}, {"Email": "iemand@vreemd.example"}, {"Blocked": True}],
+    ids=lambda one: next(iter(one)),
+)
+def test_card_changed_meanwhile(office: Office, change: dict[str, Any]) -> None:
+    """When the card sends the invoice another way than was shown, it is not sent."""
+    each = next(each for each in waiting(office) if each.customer.invoicing_method == 2)
+    office.server.state.ui_change_account(DIVISION, each.customer.code, **change)
+
+    report = send(office, each)
+
+    assert (report.skipped, prints(office)) == ([(each.name, "changed_meanwhile")], 0)
+
+
+def test_contact_changed_meanwhile(office: Office) -> None:
+    """When the contact that it goes to got another address than was shown, it is not sent."""
+    each = unaddressed(office, set_up=True)
+    contact = upload_contacts(office, each)[0]
+    office.server.state.ui_change_contact(DIVISION, contact, Email="iemand@vreemd.example")
+
+    report = send(office, each)
+
+    assert (report.skipped, prints(office)) == ([(each.name, "changed_meanwhile")], 0)
+
+
+@pytest.mark.parametrize("set_up", [True, False])
+def test_list_says_what_goes_to_invoicesharing(office: Office, set_up: bool) -> None:
+    """By e-mail to the contact with the upload address it goes to InvoiceSharing, without that contact it does not."""
+    each = unaddressed(office, set_up=set_up)
+
+    assert (each.customer.invoicing_method, each.goes_to_upload) == (2, set_up)
 
 
 def test_choice_by_number_and_id(office: Office) -> None:
@@ -245,15 +418,24 @@ def test_choice_by_number_and_id(office: Office) -> None:
     assert chosen == [first, numbered]
 
 
-def test_choice_that_is_none(office: Office) -> None:
-    """An unknown id, a number that two have, and an invoice from before the start date are refused."""
-    first, second = (replace(each, invoice=replace(each.invoice, number=7)) for each in waiting(office)[:2])
-    early = replace(first, invoice=replace(first.invoice, number=8, invoice_date=date(2026, 9, 1)))
-    starts = {DIVISION: START}
-
+def test_choice_of_an_unknown_one(office: Office) -> None:
+    """A number that no open invoice has is refused."""
     with pytest.raises(NothingFound):
-        choose([first], ["26700042"], starts)
+        choose(waiting(office), ["26700042"], {DIVISION: START})
+
+
+def test_choice_of_a_number_that_two_have(office: Office) -> None:
+    """A number that two open invoices have names neither."""
+    both = [replace(each, invoice=replace(each.invoice, number=7)) for each in waiting(office)[:2]]
+
     with pytest.raises(WrongUsage, match="2 open invoices"):
-        choose([first, second], ["7"], starts)
+        choose(both, ["7"], {DIVISION: START})
+
+
+def test_choice_from_before_the_start_date(office: Office) -> None:
+    """An invoice dated before the start date is refused, whoever names it."""
+    first = waiting(office)[0]
+    early = replace(first, invoice=replace(first.invoice, number=8, invoice_date=date(2026, 9, 1)))
+
     with pytest.raises(WrongUsage, match="start date"):
-        choose([early], ["8"], starts)
+        choose([early], ["8"], {DIVISION: START})

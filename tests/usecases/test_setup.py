@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,12 +18,21 @@ from connector.customers.setup import (
     plans_as_file,
     plans_from_file,
 )
-from connector.errors import AnswerLost, Busy, NothingFound, RightsMissing
+from connector.errors import (
+    AnswerLost,
+    Busy,
+    ExactDoubtful,
+    ExactRejected,
+    ExactUnexpected,
+    NothingFound,
+    RightsMissing,
+)
 from connector.exact.client import ExactClient
 from connector.exact_sandbox import expectations
 from connector.exact_sandbox.people import Kind
 from connector.storage import customers, journal
 from connector.storage.journal import StepState
+from connector.usecases.apply_setup import SetupReport, apply_setup
 from connector.usecases.ownership import Lease
 from connector.usecases.plan_setup import find_customer, plan_setup, require_customers, setup_status
 from connector.usecases.undo_setup import undo_setup, undoable_steps
@@ -216,7 +226,7 @@ def test_plan_after_apply_is_empty_with_a_sync(few: Office) -> None:
 
 
 def test_apply_twice_writes_once(few: Office) -> None:
-    """The same plan a second time is skipped as changed meanwhile: not one write."""
+    """The same plan a second time finds everything already so: not one write, and nothing is told as changed."""
     plan = few.plan()
     few.apply(plan)
     few.server.reset_calls()
@@ -224,13 +234,14 @@ def test_apply_twice_writes_once(few: Office) -> None:
     report = few.apply(plan)
 
     assert writes(few) == 0
-    assert report.applied == 0
-    assert len(report.skipped) == len(plan.changes)
+    assert (report.applied, report.skipped, report.remaining) == (0, [], 0)
+    assert report.already_so == len(plan.changes)
 
 
 @pytest.mark.parametrize("writes_per_check", [WRITES_PER_CHECK, 5])
 def test_calls_of_an_apply(few: Office, writes_per_check: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One call for each change, and two for each bulk check: before, after so many writes at most, at the end."""
+    """One call for each change, two for each bulk check (before, after so many writes at most, at the end), and one
+    between two checks for all cards on which Exact may have made our contact the main one."""
     monkeypatch.setattr("connector.usecases.apply_setup.WRITES_PER_CHECK", writes_per_check)
     office = few
     plan = office.plan()
@@ -242,7 +253,9 @@ def test_calls_of_an_apply(few: Office, writes_per_check: int, monkeypatch: pyte
     assert between >= len(plan.changes) / writes_per_check
     checks = 1 + -(-len(plan.changes) // (writes_per_check - 1))
     assert writes(office) == len(plan.changes)
-    assert report.api_calls == office.server.calls_total <= len(plan.changes) + 2 * checks
+    looks = office.server.calls(DIVISION, "GET", "crm/Accounts")
+    assert 1 <= looks < checks
+    assert report.api_calls == office.server.calls_total <= len(plan.changes) + 2 * checks + looks
     assert max(Counter(change.customer.id for change in plan.changes).values()) == 2
 
 
@@ -256,6 +269,17 @@ def test_limit_stops_after_so_many_changes(few: Office) -> None:
     assert (first.applied, first.remaining) == (3, len(plan.changes) - 3)
     assert second.applied == len(plan.changes) - 3
     assert few.plan().changes == ()
+
+
+def test_limit_gets_through_a_saved_plan(few: Office) -> None:
+    """The same plan file with the same limit, again and again, comes to its end: what is so already takes no part."""
+    plan = plans_from_file(plans_as_file([few.plan()]))[0]
+
+    reports = [few.apply(plan, limit=4) for _ in range(-(-len(plan.changes) // 4))]
+
+    assert sum(report.applied for report in reports) == len(plan.changes)
+    assert [skip for report in reports for skip in report.skipped] == []
+    assert (reports[-1].remaining, few.plan().changes) == (0, ())
 
 
 def test_limit_between_contact_and_method_leaves_no_main_contact(office: Office) -> None:
@@ -280,6 +304,54 @@ def test_card_changed_by_hand_is_left_alone(office: Office) -> None:
     assert ours_on(office, code) == []
     assert office.server.state.account(DIVISION, code)["InvoicingMethod"] == 32
     assert len(ours_on(office, code_of(office, Kind.NO_CONTACT))) == 1
+
+
+@pytest.mark.parametrize("saved", [True, False])
+@pytest.mark.parametrize("change", ["ended", "invoiced_to_other_account", "uses_peppol", "has_other_invoice_contact"])
+def test_card_is_judged_anew(office: Office, change: str, saved: bool) -> None:
+    """What would keep the plan from a card today keeps apply from it, and the report says what there is now."""
+    code = code_of(office, Kind.NO_EMAIL)
+    state = office.server.state
+    state.ui_change_account(DIVISION, code, InvoicingMethod=E_MAIL, InvoiceAttachmentType=1)
+    office.sync()
+    plan = only(office, Kind.NO_EMAIL)
+    if saved:
+        plan = plans_from_file(plans_as_file([plan]))[0]
+    other = state.account(DIVISION, code_of(office, Kind.NO_CONTACT))["ID"]
+    new = {"ended": {"EndDate": "2026-11-01"}, "invoiced_to_other_account": {"InvoiceAccount": other}}
+    if change == "has_other_invoice_contact":
+        contact = state.contacts_of(DIVISION, code)[0]["ID"]
+        state.ui_change_contact(DIVISION, contact, Email="facturen@klant.example")
+    else:
+        state.ui_change_account(DIVISION, code, **new.get(change, {"InvoicingMethod": 32}))
+
+    report = office.apply(plan)
+
+    assert writes(office) == 0
+    assert [(skip.reason, skip.now) for skip in report.skipped] == [(SkipReason.CHANGED_MEANWHILE, change)]
+    assert report.remaining == 0
+
+
+def test_card_changed_in_part_is_left_alone_as_a_whole(office: Office) -> None:
+    """The method was changed since to one that is no conflict: there is no contact either on a card half set up."""
+    code = code_of(office, Kind.NO_EMAIL)
+    plan = only(office, Kind.NO_EMAIL)
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=8)
+
+    report = office.apply(plan)
+
+    assert writes(office) == 0
+    assert len(report.skipped) == 1
+    assert "InvoicingMethod 8" in report.skipped[0].now
+
+
+def test_what_a_saved_plan_overrides_is_no_change(office: Office) -> None:
+    """A choice that the plan sets aside by name is set aside when it is carried out from its file."""
+    plan = office.plan(only=frozenset({code_of(office, Kind.PEPPOL)}), overrides=frozenset({"uses_peppol"}))
+
+    report = office.apply(plans_from_file(plans_as_file([plan]))[0])
+
+    assert (report.applied, report.skipped) == (len(plan.changes), [])
 
 
 def test_card_blocked_by_hand_is_left_alone(office: Office) -> None:
@@ -328,7 +400,7 @@ def test_contact_made_by_hand_is_not_made_again(office: Office) -> None:
     report = office.apply(plan)
 
     assert len(ours_on(office, code)) == 1
-    assert [skip.reason for skip in report.skipped] == [SkipReason.CHANGED_MEANWHILE]
+    assert (report.skipped, report.already_so) == ([], 1)
 
 
 def bad_attachment_type(office: Office, code: str) -> Plan:
@@ -393,7 +465,7 @@ def test_contact_changed_meanwhile_leaves_the_method_alone(office: Office) -> No
     report = office.apply(plan)
 
     assert office.server.state.account(DIVISION, code)["InvoicingMethod"] == 1
-    assert [action for _, action, _ in report.failed] == ["set_invoicing"]
+    assert [skip.reason for skip in report.skipped] == [SkipReason.CHANGED_MEANWHILE]
 
 
 def test_missing_right_stops_the_run(few: Office) -> None:
@@ -478,6 +550,196 @@ def test_value_that_exact_does_not_keep_is_an_error(office: Office, field: str) 
     assert report.applied == len(plan.changes) - 1
 
 
+def test_yes_without_a_change_is_no_success(office: Office) -> None:
+    """Exact says yes to every PUT and changes nothing: none of them counts, and the plan still wants them all."""
+    client = office.client
+    client.put = lambda *args: None  # type: ignore[method-assign]
+    plan = only(office, Kind.NO_EMAIL, Kind.OUTDATED, Kind.METHOD_ONLY, Kind.NO_CONTACT)
+    puts = [(c.customer.code, c.action) for c in plan.changes if c.action is not Action.CREATE_CONTACT]
+
+    report = office.apply(plan, client=client)
+
+    told = [(card.code, Action(action)) for card, action, _ in report.failed]
+    first = [(code_of(office, Kind.NO_CONTACT), Action.CREATE_CONTACT)]  # it stays the main contact
+    assert sorted(told) == sorted(puts + first)
+    after = only(office, Kind.NO_EMAIL, Kind.OUTDATED, Kind.METHOD_ONLY, Kind.NO_CONTACT)
+    assert set(puts) <= {(change.customer.code, change.action) for change in after.changes}
+
+
+# Cards that may be older here than in Exact
+
+
+@pytest.mark.parametrize("trouble", ["empty-stream", "moved"])
+def test_nothing_is_written_on_old_cards(office: Office, trouble: str) -> None:
+    """Exact shows nothing, or counts its rows anew: what stands on the cards is not known, and nothing is written."""
+    code = code_of(office, Kind.METHOD_ONLY)
+    plan = only(office, Kind.METHOD_ONLY)
+    if trouble == "moved":
+        office.server.state.move_division(DIVISION)
+    else:
+        office.server.state.faults.on(trouble)
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=32)
+
+    report = office.apply(plan)
+
+    assert isinstance(report.stopped_by, ExactDoubtful)
+    assert "connector sync" in report.stopped_by.hint
+    assert (writes(office), report.remaining) == (0, len(plan.changes))
+
+
+def test_deleted_newest_row_is_no_doubt(office: Office) -> None:
+    """The newest row that we hold was deleted in Exact, which says so: the set-up goes on."""
+    state = office.server.state
+    contact = state.contacts_of(DIVISION, code_of(office, Kind.OTHER_CONTACT))[-1]
+    state.ui_change_contact(DIVISION, contact["ID"], Phone="0000")
+    office.sync()
+    plan = only(office, Kind.METHOD_ONLY)
+    state.ui_delete(DIVISION, "contacts", contact["ID"])
+
+    report = office.apply(plan)
+
+    assert (report.stopped_by, report.applied) == (None, len(plan.changes))
+
+
+@pytest.mark.parametrize("field", ["VATNumber", "FullName"])
+def test_card_that_cannot_be_read_is_left_alone(office: Office, field: str) -> None:
+    """A newer row of a card or of its contact that cannot be read may say anything: skipped, and the others go on."""
+    code = code_of(office, Kind.METHOD_ONLY)
+    plan = only(office, Kind.METHOD_ONLY, Kind.NO_CONTACT)
+    state = office.server.state
+    state.ui_change_account(DIVISION, code, VATNumber="NL0")
+    for row in state.contacts_of(DIVISION, code):
+        state.ui_change_contact(DIVISION, row["ID"], FirstName="Jip")
+    client = office.client
+    odd_rows(client, field, {code, *(str(row["ID"]) for row in state.contacts_of(DIVISION, code))})
+
+    report = office.apply(plan, client=client)
+
+    assert {skip.customer.code for skip in report.skipped} == {code}
+    assert all(field in skip.now for skip in report.skipped)
+    assert state.account(DIVISION, code)["InvoicingMethod"] == plan.changes[0].customer.invoicing_method
+    assert len(ours_on(office, code_of(office, Kind.NO_CONTACT))) == 1
+
+
+def odd_rows(client: ExactClient, field: str, keys: set[str]) -> None:
+    """Let a field of some rows, named by code or id, arrive with another type."""
+    real = client.sync_pages
+
+    def pages(stream: Any, *, since: int) -> Any:
+        for page in real(stream, since=since):
+            for row in page.rows:
+                if field in row and {str(row.get("Code", "")).strip(), row["ID"]} & keys:
+                    row[field] = {}
+            yield page
+
+    client.sync_pages = pages  # type: ignore[method-assign]
+
+
+def test_what_was_kept_in_part_is_undone(office: Office) -> None:
+    """Of two values Exact keeps one: that is told, stands in the journal, and an undo takes just that one back."""
+    code = code_of(office, Kind.NO_EMAIL)
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=1, InvoiceAttachmentType=1)
+    office.sync()
+    before = cards(office)
+    client = office.client
+    real = client.put
+    client.put = lambda path, guid, values: real(  # type: ignore[method-assign]
+        path, guid, {name: value for name, value in values.items() if name != "InvoiceAttachmentType"}
+    )
+
+    report = office.apply(only(office, Kind.NO_EMAIL), client=client)
+
+    steps = [step for step in steps_of(office, report.run) if step.action == "set_invoicing"]
+    assert [(step.before, step.after) for step in steps] == [({"InvoicingMethod": 1}, {"InvoicingMethod": E_MAIL})]
+    assert "InvoiceAttachmentType" in str(steps[0].error)
+    office.undo()
+    assert cards(office) == before
+
+
+@pytest.mark.parametrize(("changed", "left"), [({"LastName": "E-mail"}, 0), ({"Email": "jip@klant.example"}, 1)])
+def test_contact_changed_during_the_run(office: Office, changed: dict[str, str], left: int) -> None:
+    """Renamed during the run, our contact is told and an undo removes it; with another address it is not ours."""
+    code = code_of(office, Kind.NO_EMAIL)
+    many = len(office.server.state.contacts_of(DIVISION, code))
+    client = office.client
+    real = client.post
+
+    def post(path: str, body: Any) -> Any:
+        answer = real(path, body)
+        office.server.state.ui_change_contact(DIVISION, ours_on(office, code)[0]["ID"], **changed)
+        return answer
+
+    client.post = post  # type: ignore[method-assign]
+
+    report = office.apply(only(office, Kind.NO_EMAIL), client=client)
+
+    assert [action for _, action, _ in report.failed] == ["create_contact"]
+    office.undo()
+    assert len(office.server.state.contacts_of(DIVISION, code)) == many + left
+
+
+def test_odd_answer_to_a_new_contact_is_looked_up(office: Office) -> None:
+    """Exact made the contact and answered what nobody can read: it is looked up, counts as made, and can be undone."""
+    before = cards(office)
+    plan = only(office, Kind.NO_EMAIL)
+    client = client_that(office, "post", when="after", error=ExactUnexpected("no 'd'"))
+
+    report = office.apply(plan, client=client)
+
+    assert (report.applied, report.failed) == (len(plan.changes), [])
+    office.undo()
+    assert cards(office) == before
+
+
+def test_answer_without_a_key_is_looked_up(office: Office) -> None:
+    """An answer that names no contact is no contact: it is looked up."""
+    client = office.client
+    real = client.post
+    client.post = lambda path, body: {"ID": real(path, body) and "?"}  # type: ignore[method-assign]
+
+    report = office.apply(only(office, Kind.NO_EMAIL), client=client)
+
+    assert report.failed == []
+    made = ours_on(office, code_of(office, Kind.NO_EMAIL))[0]["ID"]
+    assert made in [step.contact_id for step in steps_of(office, report.run)]
+
+
+def test_main_contact_that_exact_keeps(office: Office) -> None:
+    """Exact does not let our contact go as the main one: told, and the contact is in the journal for an undo."""
+    code = code_of(office, Kind.NO_CONTACT)
+    plan = only(office, Kind.NO_CONTACT)
+    office.server.state.faults.on("refuse:400:PUT:crm/Accounts")
+
+    report = office.apply(plan, limit=1)
+
+    assert [(action, "main contact" in said) for _, action, said in report.failed] == [("create_contact", True)]
+    assert report.applied == 0
+    office.server.state.faults.off()
+    office.undo()
+    assert ours_on(office, code) == []
+
+
+@pytest.mark.parametrize("limit", [1, None])
+def test_first_contact_that_a_person_made_just_before(office: Office, limit: int | None) -> None:
+    """A person makes a first contact between our look and our write: it stays the main contact."""
+    code = code_of(office, Kind.NO_CONTACT)
+    account = office.server.state.account(DIVISION, code)["ID"]
+    client = office.client
+    real = client.post
+
+    def post(path: str, body: Any) -> Any:
+        real(path, {"Account": account, "LastName": "Medewerker", "Email": "een@klant.example"})
+        return real(path, body)
+
+    client.post = post  # type: ignore[method-assign]
+
+    report = office.apply(only(office, Kind.NO_CONTACT), client=client, limit=limit)
+
+    person = next(row for row in office.server.state.contacts_of(DIVISION, code) if row["Email"] != ADDRESS)
+    assert office.server.state.account(DIVISION, code)["MainContact"] == person["ID"]
+    assert report.failed == []
+
+
 # Killed in between
 
 
@@ -547,6 +809,149 @@ def test_lost_request_stops_the_run(office: Office) -> None:
     assert isinstance(first.stopped_by, AnswerLost)
     assert first.remaining == len(plan.changes)
     assert len(ours_on(office, code_of(office, Kind.NO_EMAIL))) == 1
+
+
+@pytest.mark.parametrize("by", ["later", "another"])
+def test_contact_made_by_a_person_after_a_kill(office: Office, by: str) -> None:
+    """Killed before the write, and then a person adds the contact by the manual: no undo removes theirs."""
+    code = code_of(office, Kind.NO_EMAIL)
+    plan = only(office, Kind.NO_EMAIL)
+    with pytest.raises(Killed):
+        office.apply(plan, client=client_that(office, "post", when="before", error=Killed()))
+    if by == "later":
+        office.clock.forward(hours=1)
+    account = office.server.state.account(DIVISION, code)["ID"]
+    office.client.post("crm/Contacts", {"Account": account, "LastName": "Email", "Email": ADDRESS})
+    if by == "another":
+        made = str(ours_on(office, code)[0]["ID"])
+        office.server.state.ui_change_contact(DIVISION, made, Creator="00000000-0000-4000-8000-000000000001")
+
+    office.apply(plan)
+
+    with office.database.reading() as session:
+        done = journal.undoable_steps(session, office.division.code)
+    assert [step.action for step in done] == ["set_invoicing"]
+    assert len(ours_on(office, code)) == 1
+
+
+def test_card_that_refuses_everything_blocks_no_other(office: Office) -> None:
+    """An account that Exact lets nobody read keeps its own intent open; the others are set up, and it is left alone."""
+    code = code_of(office, Kind.NO_EMAIL)
+    plan = only(office, Kind.NO_EMAIL, Kind.METHOD_ONLY)
+    with pytest.raises(Killed):
+        office.apply(only(office, Kind.NO_EMAIL), client=client_that(office, "put", when="after", error=Killed()))
+    client = office.client
+    real, bad = client.get_one, office.server.state.account(DIVISION, code)["ID"]
+
+    def get_one(path: str, guid: str, select: Any) -> Any:
+        if guid == bad:
+            raise ExactRejected("Exact refused crm/Accounts: Verplicht: Naam", status=400)
+        return real(path, guid, select)
+
+    client.get_one = get_one  # type: ignore[method-assign]
+
+    report = office.apply(plan, client=client)
+
+    assert report.stopped_by is None
+    assert {card.code for card, _, _ in report.failed} == {code}
+    assert all("Verplicht: Naam" in said for _, _, said in report.failed)
+    assert len(ours_on(office, code_of(office, Kind.METHOD_ONLY))) == 1
+
+
+def test_report_survives_a_failed_reading(few: Office) -> None:
+    """Reading back fails for good: what was written is told with the reason, and the next run reads it back."""
+    plan = few.plan()
+    client = few.client
+    real = client.sync_pages
+    count = 0
+
+    def pages(stream: Any, *, since: int) -> Any:
+        nonlocal count
+        count += 1
+        if count > 2:
+            raise ExactUnexpected("a next page at another host")
+        return real(stream, since=since)
+
+    client.sync_pages = pages  # type: ignore[method-assign]
+
+    report = few.apply(plan, client=client)
+
+    assert (report.applied, report.remaining) == (len(plan.changes), 0)
+    assert isinstance(report.stopped_by, ExactUnexpected)
+    few.server.reset_calls()
+    few.apply()
+    with few.database.reading() as session:
+        assert journal.unconfirmed_steps(session, few.division.code) == ()
+    assert 0 < few.server.calls(DIVISION, "GET", "crm/Accounts") < len(plan.changes)
+
+
+def test_next_run_finds_what_was_never_kept(office: Office) -> None:
+    """A run ends before it reads back, and Exact had changed nothing: the next one tells it and writes it again."""
+    plan = only(office, Kind.NO_EMAIL)
+    client = office.client
+
+    def read_nothing(*_: Any, **__: Any) -> Any:
+        raise ExactUnexpected("nothing to read")
+
+    def put(*_: Any) -> None:
+        client.sync_pages = read_nothing  # type: ignore[method-assign]
+
+    client.put = put  # type: ignore[method-assign]
+
+    first = office.apply(plan, client=client)
+    second = office.apply(plan)
+
+    assert first.stopped_by is not None
+    assert [action for _, action, _ in second.failed] == ["set_invoicing"]
+    assert second.applied == 1
+    assert only(office, Kind.NO_EMAIL).changes == ()
+
+
+# Two at work
+
+
+def test_writer_that_was_asleep_writes_no_second_contact(office: Office) -> None:
+    """Suspended for longer than its lease just before the write, while another run did the work: it writes nothing."""
+    plan = only(office, Kind.NO_EMAIL)
+    client = office.client
+    real = client.post
+
+    def post(path: str, body: Any) -> Any:
+        office.clock.forward(minutes=11)
+        assert office.apply(plan).applied == len(plan.changes)
+        return real(path, body)
+
+    client.post = post  # type: ignore[method-assign]
+
+    report = office.apply(plan, client=client)
+
+    assert isinstance(report.stopped_by, Busy)
+    assert len(ours_on(office, code_of(office, Kind.NO_EMAIL))) == 1
+
+
+def test_lost_lease_intends_nothing(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Suspended before the intent, while another run was at it and ended: there is no intent of ours either."""
+    plan = only(office, Kind.NO_EMAIL)
+    real = journal.created_with
+
+    def asleep(*args: Any) -> Any:
+        monkeypatch.setattr(journal, "created_with", real)
+        office.clock.forward(minutes=11)
+        office.apply(plan)
+        return real(*args)
+
+    state = office.server.state
+    code = code_of(office, Kind.NO_EMAIL)
+    contact = state.contacts_of(DIVISION, code)[0]["ID"]
+    state.ui_change_account(DIVISION, code, MainContact=contact)
+    office.sync()
+    monkeypatch.setattr(journal, "created_with", asleep)
+
+    report = office.apply(plan)
+
+    assert isinstance(report.stopped_by, Busy)
+    with office.database.reading() as session:
+        assert journal.open_steps(session, office.division.code) == ()
 
 
 def test_killed_run_can_be_undone(office: Office) -> None:
@@ -691,33 +1096,298 @@ def test_undo_takes_the_newest_run_first(office: Office) -> None:
         office.undo()
 
 
+def undo_with(office: Office, client: ExactClient) -> SetupReport:
+    """Undo the newest run through a client of the test's own."""
+    code = office.division.code
+    steps = undoable_steps(office.database, [code])[code]
+    return undo_setup(office.database, client, code, steps=steps, clock=office.clock)
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("method", ["delete", "put"])
 def test_killed_undo_goes_on(office: Office, when: str, method: str) -> None:
     """Killed at a write of an undo, the next undo finishes it and every card is as it was."""
     before = cards(office)
     office.apply(only(office, Kind.NO_EMAIL, Kind.OUTDATED))
-    steps = office.client
-    killed = client_that(office, method, when=when, error=Killed())
-    code = office.division.code
     with pytest.raises(Killed):
-        _undo_with(office, killed)
-    assert steps.calls == 0
+        undo_with(office, client_that(office, method, when=when, error=Killed()))
 
     office.apply(limit=0)
     with suppress(NothingFound):  # when the write that was settled was the last one
         office.undo()
 
     assert cards(office) == before
+
+
+def test_killed_undo_leaves_nothing_open(office: Office) -> None:
+    """What a killed undo wrote is settled by the next run: nothing is left to look up, or to undo again."""
+    office.apply(only(office, Kind.NO_EMAIL))
+    with pytest.raises(Killed):
+        undo_with(office, client_that(office, "delete", when="after", error=Killed()))
+
+    office.apply(limit=0)
+
     with office.database.reading() as session:
-        assert not journal.open_steps(session, code)
-        assert not journal.undoable_steps(session, code)
+        assert not journal.open_steps(session, office.division.code)
+        assert not journal.undoable_steps(session, office.division.code)
 
 
-def _undo_with(office: Office, client: ExactClient) -> None:
-    code = office.division.code
-    steps = undoable_steps(office.database, [code])[code]
-    undo_setup(office.database, client, code, steps=steps, clock=office.clock)
+def test_undo_that_wakes_up_too_late_writes_nothing(office: Office) -> None:
+    """Asleep between intent and write for longer than the lease lasts: another run may be at it, nothing goes out."""
+    office.apply(only(office, Kind.NO_EMAIL))
+    client = office.client
+    real = client.put
+
+    def put(path: str, guid: str, changes: Any) -> None:
+        office.clock.forward(minutes=11)
+        real(path, guid, changes)
+
+    client.put = put  # type: ignore[method-assign]
+    office.server.reset_calls()
+
+    report = undo_with(office, client)
+
+    assert isinstance(report.stopped_by, Busy)
+    assert writes(office) == 0
+
+
+@pytest.mark.parametrize("fault", ["lost-puts", "lost-deletes"])
+def test_undo_whose_answers_are_lost(office: Office, fault: str) -> None:
+    """Writes that happened without an answer are seen in the reading back, and count."""
+    before = cards(office)
+    office.apply(only(office, Kind.NO_EMAIL, Kind.OUTDATED))
+    office.server.state.faults.on(fault)
+
+    report = office.undo()
+
+    assert (cards(office), report.failed, report.remaining) == (before, [], 0)
+
+
+def test_undo_puts_back_the_fields_that_are_still_ours(office: Office) -> None:
+    """Of a write of two fields, the one that somebody changed is left and named, the other one is put back."""
+    code = code_of(office, Kind.NO_EMAIL)
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=1, InvoiceAttachmentType=2)
+    office.sync()
+    office.apply(only(office, Kind.NO_EMAIL))
+    office.server.state.ui_change_account(DIVISION, code, InvoiceAttachmentType=1024)
+
+    report = office.undo()
+
+    row = office.server.state.account(DIVISION, code)
+    assert (row["InvoicingMethod"], row["InvoiceAttachmentType"]) == (1, 1024)
+    assert [skip.now for skip in report.skipped] == ["InvoiceAttachmentType 1024"]
+
+
+def test_undo_keeps_the_contact_that_invoices_are_mailed_to(office: Office) -> None:
+    """While a later run's invoicing method stands, its contact stays: by e-mail, invoices would go to somebody else."""
+    code = code_of(office, Kind.NO_EMAIL)
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=1)
+    office.sync()
+    first = office.apply(only(office, Kind.NO_EMAIL), limit=1)
+    second = office.apply(only(office, Kind.NO_EMAIL))
+
+    report = office.undo(run=first.run)
+
+    assert len(ours_on(office, code)) == 1
+    assert [second.run in skip.now for skip in report.skipped] == [True]
+
+
+def without_accounts(office: Office) -> ExactClient:
+    """A client whose changes to accounts Exact answers with yes, and does not make."""
+    client = office.client
+    real = client.put
+
+    def put(path: str, guid: str, changes: Any) -> None:
+        if path != "crm/Accounts":
+            real(path, guid, changes)
+
+    client.put = put  # type: ignore[method-assign]
+    return client
+
+
+def test_undo_that_exact_does_not_keep_is_a_failure(office: Office) -> None:
+    """A value that Exact said yes to and did not put back is told, and can be undone again."""
+    code = code_of(office, Kind.NO_EMAIL)
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=1)
+    office.sync()
+    before = cards(office)
+    office.apply(only(office, Kind.NO_EMAIL))
+
+    report = undo_with(office, without_accounts(office))
+    office.undo()
+
+    assert [(customer.code, action) for customer, action, _ in report.failed] == [(code, "set_invoicing")]
+    assert cards(office) == before
+
+
+def test_undo_keeps_the_contact_while_exact_keeps_the_method(office: Office) -> None:
+    """When Exact does not put the invoicing method back, the contact that invoices now go to stays."""
+    code = code_of(office, Kind.NO_EMAIL)
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=1)
+    office.sync()
+    office.apply(only(office, Kind.NO_EMAIL))
+
+    undo_with(office, without_accounts(office))
+
+    assert len(ours_on(office, code)) == 1
+
+
+@pytest.mark.parametrize("field", ["Phone", "Mobile", "JobTitleDescription", "Notes"])
+def test_undo_leaves_a_contact_that_somebody_filled_in(office: Office, field: str) -> None:
+    """A contact with something that only a person writes is in use, and stays."""
+    code = code_of(office, Kind.NO_EMAIL)
+    office.apply(only(office, Kind.NO_EMAIL))
+    office.server.state.ui_change_contact(DIVISION, str(ours_on(office, code)[0]["ID"]), **{field: "06 12345678"})
+
+    report = office.undo()
+
+    assert len(ours_on(office, code)) == 1
+    assert [skip.now for skip in report.skipped] == [f"{field} filled in"]
+
+
+def test_undo_leaves_a_contact_that_somebody_made_the_main_one(office: Office) -> None:
+    """A contact of ours that a person chose as the main contact stays."""
+    code = code_of(office, Kind.NO_EMAIL)
+    office.apply(only(office, Kind.NO_EMAIL))
+    office.server.state.ui_change_account(DIVISION, code, MainContact=ours_on(office, code)[0]["ID"])
+
+    report = office.undo()
+
+    assert len(ours_on(office, code)) == 1
+    assert [skip.now for skip in report.skipped] == ["it is the main contact"]
+
+
+@pytest.mark.parametrize(("minutes", "left"), [(4, 0), (6, 1)])
+def test_undo_leaves_a_contact_that_was_changed_later(office: Office, minutes: int, left: int) -> None:
+    """What was changed more than five minutes after it was made, somebody else changed, whatever it was."""
+    code = code_of(office, Kind.NO_EMAIL)
+    office.apply(only(office, Kind.NO_EMAIL))
+    office.clock.forward(minutes=minutes)
+    office.server.state.ui_change_contact(DIVISION, str(ours_on(office, code)[0]["ID"]), Gender="V")
+
+    office.undo()
+
+    assert len(ours_on(office, code)) == left
+
+
+def test_undo_of_a_contact_that_we_corrected_later(open_office: OpenOffice) -> None:
+    """Our own later write to a contact of ours makes it nobody else's: both runs are taken back."""
+    office = open_office(customers=6, invoices=0)
+    office.sync()
+    before = cards(office)
+    office.apply()
+    office.clock.forward(days=1)
+    wanted = replace(office.wiring.wanted(DIVISION), upload_address="new@uploads.is")
+    plan = plan_setup(office.database, office.division.code, wanted, today=TODAY).plan
+    apply_setup(office.database, office.client, plan, wanted=wanted, today=TODAY, clock=office.clock)
+    office.clock.forward(days=1)
+
+    office.undo()
+    office.undo()
+
+    assert cards(office) == before
+
+
+def test_undo_of_a_contact_that_somebody_deleted(office: Office) -> None:
+    """A contact that is gone is told, and does not count as taken back by us."""
+    report = office.apply(only(office, Kind.NO_EMAIL, Kind.NO_CONTACT))
+    code = min((code_of(office, kind) for kind in (Kind.NO_EMAIL, Kind.NO_CONTACT)), key=int)  # not the newest row
+    office.server.state.ui_delete(DIVISION, "contacts", str(ours_on(office, code)[0]["ID"]))
+
+    undone = office.undo()
+
+    assert [(skip.customer.code, skip.now) for skip in undone.skipped] == [(code, "the contact is gone")]
+    assert undone.applied == report.applied - 1
+
+
+def test_undo_writes_on_no_card_that_cannot_be_read(office: Office) -> None:
+    """Somebody chose Peppol, in a row that we cannot read: nothing is written by the older card that is here."""
+    code = code_of(office, Kind.NO_EMAIL)
+    office.apply(only(office, Kind.NO_EMAIL))
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=32)
+    office.server.state.faults.on("changed-type:VATNumber")
+    office.server.reset_calls()
+
+    report = office.undo()
+
+    assert (writes(office), report.applied) == (0, 0)
+    assert {skip.now.partition(":")[0] for skip in report.skipped} == {"unreadable"}
+
+
+def test_undo_stops_when_exact_shows_nothing(office: Office) -> None:
+    """A stream that reads empty all at once is no reason to believe the cards here."""
+    office.apply(only(office, Kind.NO_EMAIL))
+    office.server.state.faults.on("empty-stream")
+    office.server.reset_calls()
+
+    report = office.undo()
+
+    assert isinstance(report.stopped_by, ExactDoubtful)
+    assert writes(office) == 0
+
+
+def test_undo_takes_back_only_what_was_shown(few: Office) -> None:
+    """Shown, then undone and applied anew by somebody else: a yes to the old list takes nothing of the new run back."""
+    few.apply()
+    code = few.division.code
+    shown = undoable_steps(few.database, [code])[code]
+    few.undo()
+    few.apply()
+    after = cards(few)
+
+    report = undo_setup(few.database, few.client, code, steps=shown, clock=few.clock)
+
+    assert cards(few) == after
+    assert (report.applied, len(report.skipped), report.remaining) == (0, len(shown), 0)
+
+
+def test_undo_that_stops_tells_what_it_did(office: Office) -> None:
+    """A right that is missing at the second kind of write: what was taken back before counts, the rest remains."""
+    code = code_of(office, Kind.NO_EMAIL)
+    office.server.state.ui_change_account(DIVISION, code, InvoicingMethod=1)
+    office.sync()
+    office.apply(only(office, Kind.NO_EMAIL))
+
+    report = undo_with(office, client_that(office, "delete", when="before", error=RightsMissing("no")))
+
+    assert isinstance(report.stopped_by, RightsMissing)
+    assert (report.applied, report.remaining) == (1, 1)
+
+
+def test_undo_of_customers_takes_the_newest_run_of_each(office: Office) -> None:
+    """Two customers of two runs, named together, both go back."""
+    kinds = (Kind.NO_EMAIL, Kind.NO_CONTACT)
+    for kind in kinds:
+        office.apply(only(office, kind))
+    codes = frozenset(code_of(office, kind) for kind in kinds)
+
+    office.undo(codes=codes)
+
+    assert [ours_on(office, code) for code in codes] == [[], []]
+
+
+def test_undo_of_a_customer_that_nobody_knows(few: Office) -> None:
+    """A code that no customer has is refused, also beside one that has something to undo."""
+    few.apply()
+
+    with pytest.raises(NothingFound, match="nobody"):
+        undoable_steps(few.database, [few.division.code], codes=frozenset({"1", "nobody"}))
+
+
+def test_runs_that_can_be_undone(office: Office) -> None:
+    """Every run with something left is listed with when it was and how much is left, the newest first."""
+    first = office.apply(only(office, Kind.NO_EMAIL))
+    second = office.apply(only(office, Kind.NO_CONTACT))
+    office.undo(run=second.run)
+    third = office.apply(only(office, Kind.OUTDATED))
+
+    with office.database.reading() as session:
+        found = journal.undoable_runs(session, DIVISION)
+
+    assert [(run.id, run.steps, run.customers) for run in found] == [
+        (third.run, third.applied, 1),
+        (first.run, first.applied, 1),
+    ]
 
 
 def test_undo_of_a_deleted_customer_is_not_left_over(office: Office) -> None:
