@@ -157,6 +157,18 @@ class Wiring:
             raise NothingFound(f"division {missing[0]} is not connected", hint=f"connected are: {known}")
         return [everything[Division(code)] for code in chosen] if chosen else list(everything.values())
 
+    def synced(self, chosen: list[int] | None = None) -> list[divisions.PinnedDivision]:
+        """Like `pinned`, for what looks at customers: where none were read yet, none would seem to need anything.
+
+        Raises:
+            NothingFound: As `pinned`, or one was never synced.
+        """
+        found = self.pinned(chosen)
+        for division in found:
+            if division.last_synced_at is None:
+                raise NothingFound(f"division {division.code} was never synced", hint="run `connector sync` first")
+        return found
+
     def exact(self, division: divisions.PinnedDivision, *, priority: Priority | None = None) -> ExactClient:
         """A client for one division; its budget is stored, so that the next process starts knowing it.
 

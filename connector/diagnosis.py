@@ -17,6 +17,7 @@ import httpx
 
 from connector import texts
 from connector.composition import Wiring, connection_of
+from connector.customers.setup_wording import address_warning
 from connector.errors import ConnectorError, LossCause, RightsMissing
 from connector.exact.budget import Priority, resting_until
 from connector.exact.protocol import read_epoch, scope_of
@@ -338,6 +339,10 @@ def _setup(wiring: Wiring) -> Iterator[Check]:
         except ConnectorError as error:
             yield Check(name=name, status=Status.WARNING, message=error.message, remedy=error.hint)
             continue
+        if warning := address_warning(wanted.upload_address):
+            yield Check(
+                name=name, status=Status.WARNING, message=warning, remedy="compare it with what InvoiceSharing gave you"
+            )
         if wanted.attachment_type is None:
             yield Check(
                 name=name,

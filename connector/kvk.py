@@ -19,6 +19,7 @@ import stamina
 from connector.customers.register import ProfileQuestion, Question, Registration, SearchQuestion
 from connector.errors import InvalidSetting, RegisterUnavailable, RegisterUnexpected
 from connector.identifiers import KvkNumber
+from connector.texts import one_line
 
 BETWEEN_CALLS = timedelta(milliseconds=500)
 """At most two calls a second (libraries.md)."""
@@ -28,11 +29,24 @@ RESULTS = 100
 """The most that one page of Zoeken gives [docs]."""
 NOBODY = frozenset({"IPD0005", "IPD5200"})
 LATER = frozenset({"IPD1002", "IPD1003"})
+MOST_TEXT = 200
+"""Characters of a name or a place that are searched for; the longest trade names are shorter."""
+NEVER_ARRIVED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+"""After these the question cannot have arrived, and costs nothing."""
 MAX_ANSWER_BYTES = 2 * 1024 * 1024
 
 
 def make_http_client(base_url: str, api_key: str, version: str) -> httpx.Client:
-    """Open the HTTP client for the register, which sends the key there and nowhere else; the caller closes it."""
+    """Open the HTTP client for the register, which sends the key there and nowhere else; the caller closes it.
+
+    Raises:
+        InvalidSetting: What is given as key can be none.
+    """
+    if not re.fullmatch(r"[!-~]+", api_key):
+        raise InvalidSetting(
+            "the key of the KVK register has characters that no key has",
+            hint="correct kvk.api_key_file: the key alone, on one line",
+        )
     home = _origin(base_url)
 
     def refuse_foreign(request: httpx.Request) -> None:
@@ -40,7 +54,8 @@ def make_http_client(base_url: str, api_key: str, version: str) -> httpx.Client:
             raise RegisterUnexpected(f"refused to call {request.url.host}: not the configured host of the register")
 
     return httpx.Client(
-        headers={"User-Agent": f"connector/{version}", "Accept": "application/json", "apikey": api_key},
+        headers={"User-Agent": f"connector/{version}", "Accept": "application/json", "apikey": api_key}
+        | {"Accept-Encoding": "identity"},  # what is packed can unpack to anything
         timeout=httpx.Timeout(20, connect=5),
         follow_redirects=False,
         event_hooks={"request": [refuse_foreign]},
@@ -70,7 +85,7 @@ class KvkClient:
         self._sleep = sleep
         self._next_at: datetime | None = None
         self.paid_calls = 0
-        """Basisprofielen that were asked for so far, repeats included."""
+        """Basisprofielen that were answered so far, or may have been, repeats included."""
 
     def ask(self, question: Question) -> tuple[Registration, ...]:
         """Give what the register has in answer; nothing when it knows nobody.
@@ -90,13 +105,13 @@ class KvkClient:
         self._search(SearchQuestion(name="connector"))
 
     def _search(self, question: SearchQuestion) -> tuple[Registration, ...]:
-        given = {
+        texts = {
             "naam": question.name,
             "postcode": question.postcode,
             "straatnaam": question.street,
             "plaats": question.city,
-            "resultatenPerPagina": str(RESULTS),
         }
+        given = {name: _sendable(text) for name, text in texts.items()} | {"resultatenPerPagina": str(RESULTS)}
         body = self._get("/api/v2/zoeken", {name: value for name, value in given.items() if value}, is_paid=False)
         return () if body is None else tuple(_read_results(body))
 
@@ -111,15 +126,23 @@ class KvkClient:
 
     def _once(self, path: str, query: Mapping[str, str], *, is_paid: bool) -> dict[str, Any] | None:
         self._wait()
-        self.paid_calls += is_paid
+        arrived = False
         try:
-            answer = self._http.get(self._base_url + path, params=dict(query))
+            with self._http.stream("GET", self._base_url + path, params=dict(query)) as answer:
+                arrived = True
+                return _read_answer(answer, _read_body(answer))
+        except httpx.InvalidURL as error:
+            raise InvalidSetting(
+                "the KVK register has no address that can be called", hint="correct kvk.base_url"
+            ) from error
         except httpx.RequestError as error:
+            arrived = arrived or not isinstance(error, NEVER_ARRIVED)
             raise RegisterUnavailable(
                 f"the KVK register cannot be reached ({type(error).__name__})",
                 hint="check the network and kvk.base_url; run the command again later",
             ) from error
-        return _read_answer(answer)
+        finally:
+            self.paid_calls += is_paid and arrived
 
     def _wait(self) -> None:
         now = self._clock()
@@ -136,19 +159,34 @@ def _is_worth_another(error: Exception) -> bool | float:
     return NO_PAUSE if isinstance(error, RegisterUnavailable) else False
 
 
-def _read_answer(answer: httpx.Response) -> dict[str, Any] | None:
+def _sendable(text: str) -> str:
+    """A text as a register can search for it: whole characters, and no more than a name has."""
+    return text.encode("utf-8", errors="ignore").decode()[:MOST_TEXT]
+
+
+def _read_body(answer: httpx.Response) -> bytes:
+    """Read no more than an answer may have; nothing of one that is packed, for which we did not ask."""
+    if answer.headers.get("Content-Encoding", "identity") != "identity":
+        return b""
+    body = bytearray()
+    for piece in answer.iter_raw():
+        body += piece
+        if len(body) > MAX_ANSWER_BYTES:
+            return b""
+    return bytes(body)
+
+
+def _read_answer(answer: httpx.Response, body: bytes) -> dict[str, Any] | None:
     """Give the document of an answer, None for nobody."""
     if answer.status_code in {401, 403}:
         raise InvalidSetting(
             f"the KVK register does not accept the key ({answer.status_code})",
             hint="correct kvk.api_key_file; the subscription has to include Zoeken and Basisprofiel",
         )
-    document: Any = None
-    if len(answer.content) <= MAX_ANSWER_BYTES:
-        try:
-            document = json.loads(answer.content)
-        except ValueError:  # a page of a proxy or gateway
-            document = None
+    try:
+        document: Any = json.loads(body)
+    except (ValueError, RecursionError):  # a page of a proxy or gateway, or brackets without end
+        document = None
     codes = _error_codes(document)
     if answer.status_code == 404 and codes & NOBODY:
         return None
@@ -174,10 +212,15 @@ def _read_profile(body: Mapping[str, Any], asked: KvkNumber) -> Registration:
     names += [trade.get("naam") for part in parts for trade in _mappings(part.get("handelsnamen"))]
     registered = _mapping(body.get("materieleRegistratie"))
     addresses = [address for part in parts for address in _mappings(part.get("adressen"))]
-    return _registration(asked, names, addresses, closed=registered.get("datumEinde"))
+    closed = registered.get("datumEinde")
+    if closed is not None and not re.fullmatch(r"[0-9]{8}|", str(closed)):
+        raise RegisterUnexpected("the KVK register gives an end date that is none")
+    return _registration(asked, names, addresses, closed=closed)
 
 
 def _read_results(body: Mapping[str, Any]) -> Iterator[Registration]:
+    if not isinstance(body.get("resultaten"), list):
+        raise RegisterUnexpected("the KVK register answered a search without results")
     for result in _mappings(body.get("resultaten")):
         number = str(result.get("kvkNummer") or "")
         if re.fullmatch(r"[0-9]{8}", number):
@@ -194,7 +237,7 @@ def _registration(
     postcodes = [str(each.get("postcode") or "").replace(" ", "").upper() for each in addresses]
     return Registration(
         number=number,
-        names=tuple(dict.fromkeys(name.strip() for name in names if isinstance(name, str) and name.strip())),
+        names=tuple(dict.fromkeys(one_line(name) for name in names if isinstance(name, str) and one_line(name))),
         postcodes=tuple(dict.fromkeys(postcode for postcode in postcodes if postcode)),
         streets=tuple(dict.fromkeys(place for place in places if all(place))),
         is_closed=bool(closed),

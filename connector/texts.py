@@ -3,14 +3,22 @@
 Written for an accountant, not for a system manager. When a mail goes out, and to whom, is decided elsewhere.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from unicodedata import category
 
 LANGUAGES = ("nl", "en")
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""Text that begins so is calculated by a spreadsheet (OWASP, CSV injection)."""
+_CELL_START = r"(?:^|(?<=[;,\t|]))"
+"""Of a text, or after what some spreadsheet takes for the end of a cell."""
+_FORMULA = r"""'*[\s"]*[=+\-@＝＋－＠]"""
+"""Text that begins so is calculated by a spreadsheet (OWASP, CSV injection); the wide signs count in Japanese Excel."""
+_CALCULATED = re.compile(f"{_CELL_START}(?={_FORMULA})")
+_GUARDED = re.compile(f"{_CELL_START}'(?={_FORMULA})")
+_CONTROLS = frozenset({"Cc", "Zl", "Zp"})
+"""Unicode's categories of what ends a line or steers something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -604,12 +612,28 @@ def one_line(text: str, *, longest: int | None = 200) -> str:
 
 
 def spreadsheet_cell(text: str) -> str:
-    """Make text from outside fit for a csv: what a spreadsheet would calculate gets an apostrophe.
+    """Make text from outside fit for a csv: an apostrophe before all that a spreadsheet would calculate.
 
-    >>> spreadsheet_cell("=1+1"), spreadsheet_cell("1+1")
-    ("'=1+1", '1+1')
+    Also where a new cell would begin for one that takes another separator, and with control characters as spaces.
+
+    >>> spreadsheet_cell("=1+1"), spreadsheet_cell("1+1"), spreadsheet_cell("Jansen;@SUM(1)\\r\\n-1")
+    ("'=1+1", '1+1', "Jansen;'@SUM(1)  -1")
     """
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    return _CALCULATED.sub("'", "".join(" " if category(c) in _CONTROLS else c for c in text))
+
+
+def from_spreadsheet_cell(text: str) -> str:
+    """Take back the apostrophes of `spreadsheet_cell`."""
+    return _GUARDED.sub("", text)
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Write a number with its noun.
+
+    >>> counted(1, "customer"), counted(1200, "customer"), counted(2, "city", "cities")
+    ('1 customer', '1200 customers', '2 cities')
+    """
+    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def money(amount: Decimal, currency: str, language: str) -> str:

@@ -12,7 +12,7 @@ from servers.register import KEY, Business, Register, fault, serving
 from connector.customers.register import ProfileQuestion, Registration, SearchQuestion
 from connector.errors import ConnectorError, InvalidSetting, RegisterUnavailable, RegisterUnexpected
 from connector.identifiers import KvkNumber
-from connector.kvk import KvkClient, make_http_client
+from connector.kvk import MAX_ANSWER_BYTES, KvkClient, make_http_client
 
 OURS = Business(number="20147376", name="Bakkerij Verzonnen B.V.", trade_names=("De Korst", "Banket & Co"))
 NUMBER = ProfileQuestion(number=KvkNumber(OURS.number))
@@ -155,6 +155,10 @@ def test_only_profiles_are_paid(register: Register, asking: Asking, status: int)
         ((200, "no JSON"), RegisterUnexpected),
         ((200, '{"kvkNummer": "99999999"}'), RegisterUnexpected),
         ((200, json.dumps(OURS.profile() | {"naam": "x" * 2 * 1024 * 1024})), RegisterUnexpected),
+        ((200, "[" * 900_000), RegisterUnexpected),
+        ((200, '{"kvkNummer": "20147376", "materieleRegistratie": {"datumEinde": {"x": 1}}}'), RegisterUnexpected),
+        ((200, '{"kvkNummer": "20147376", "materieleRegistratie": {"datumEinde": true}}'), RegisterUnexpected),
+        ((200, '{"kvkNummer": "20147376"' + " " * MAX_ANSWER_BYTES + "}"), RegisterUnexpected),
         ((302, ""), RegisterUnexpected),
         ((403, ""), InvalidSetting),
     ],
@@ -209,3 +213,57 @@ def test_key_goes_to_the_configured_host_only(register: Register, asking: Asking
     with serving() as other, pytest.raises(RegisterUnexpected):
         asking.http.get(other.base_url)
     assert other.calls == []
+
+
+def test_packed_answer_is_not_unpacked(register: Register, asking: Asking) -> None:
+    """Nothing packed was asked for: what comes packed all the same may unpack to anything, and is no answer."""
+    register.headers = {"Content-Encoding": "gzip"}
+
+    with pytest.raises(RegisterUnexpected):
+        asking.client.ask(NUMBER)
+
+
+@pytest.mark.parametrize("name", ["\ud800 Verzonnen", "Verzonnen " + "é" * 40_000, "Verzonnen\n\0"])
+def test_any_name_can_be_asked(asking: Asking, name: str) -> None:
+    """Half a character, a name longer than an address may be, control characters: asked for as far as it goes."""
+    assert isinstance(asking.client.ask(SearchQuestion(name=name, postcode="1234AB")), tuple)
+
+
+@pytest.mark.parametrize("key", ["sleutel-é", "two\nlines", "", "with space"])
+def test_key_that_can_be_none_is_a_wrong_setting(register: Register, key: str) -> None:
+    """It is said before anything is sent, and not repeated."""
+    with pytest.raises(InvalidSetting) as caught:
+        make_http_client(register.base_url, key, "test")
+
+    assert not key or key not in caught.value.message + caught.value.hint
+
+
+def test_search_without_results_is_no_answer(register: Register, asking: Asking) -> None:
+    """Only the register's own words for nobody mean nobody."""
+    register.faults = [(200, '{"melding": "?"}')]
+
+    with pytest.raises(RegisterUnexpected):
+        asking.client.ask(NAME)
+
+
+def test_names_can_be_kept(register: Register, asking: Asking) -> None:
+    """Half a character and a NUL in a name, which no database takes, do not come in."""
+    register.faults = [(200, '{"kvkNummer": "20147376", "statutaireNaam": "Korst\\ud800\\u0000 B.V."}')]
+
+    assert asking.client.ask(NUMBER)[0].names == ("Korst B.V.",)
+
+
+def test_register_that_is_away_costs_nothing(register: Register) -> None:
+    """A question that cannot have arrived is not counted as paid; one whose answer was lost is."""
+    asking = Asking(register)
+    register.faults = [(0, "")] * 3
+    with asking.http:
+        with pytest.raises(RegisterUnavailable):
+            asking.client.ask(NUMBER)
+        lost = asking.client.paid_calls
+        closed = make_http_client("http://127.0.0.1:1", KEY, "test")
+        away = KvkClient(closed, base_url="http://127.0.0.1:1", clock=lambda: asking.now, sleep=asking.sleep)
+        with closed, pytest.raises(RegisterUnavailable):
+            away.ask(NUMBER)
+
+    assert (lost, away.paid_calls) == (3, 0)

@@ -14,9 +14,11 @@ from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
+from typer.main import get_command
 
 from connector import log
 from connector.cli.terminal import LANGUAGE, Terminal, show_error
+from connector.cli.words import command_in, in_plain_words, name_values
 from connector.errors import ConnectorError, WrongUsage
 
 COMMANDS = {
@@ -39,6 +41,8 @@ COMMANDS = {
     "doctor": "doctor",
 }
 """Every command and the module that holds it, in the order of the help text."""
+GROUPS = ("setup", "audit", "kvk", "invoices", "recipients")
+"""Commands that have commands of their own."""
 GLOBAL_OPTIONS = frozenset({"--config", "--verbose", "-v", "--quiet", "--lang"})
 
 
@@ -84,7 +88,8 @@ def options(
             "--lang",
             envvar="CONNECTOR_LANG",
             metavar="nl|en",
-            help="Else nl for reports and mails, en for the terminal.",
+            help="Else nl for reports and mails, en for the terminal. In Dutch are: audit kvk, kvk, check, demo, what "
+            "`invoices show` says of reasons and findings, and most hints.",
         ),
     ] = None,
 ) -> None:
@@ -102,15 +107,19 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what is under way ends in order
     _write_utf8()
     try:
-        code = program(words)(args=words, standalone_mode=False, prog_name="connector")
+        command = get_command(program(words))
+        name_values(command)
+        code = command(args=words, standalone_mode=False, prog_name="connector")
     except ConnectorError as error:
+        if isinstance(error, WrongUsage) and not error.hint:
+            error.hint = _help_of(words)
         show_error(error)
         _trace(words)
         return error.exit_code
     except typer.Exit as error:
         return error.exit_code
     except TyperException as error:  # wrong words: an unknown option, a missing argument
-        _show_wrong_words(error)
+        _show_wrong_words(error, words)
         return 2
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("stopped\n")
@@ -134,10 +143,8 @@ def _write_utf8() -> None:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
-def _show_wrong_words(error: TyperException) -> None:
+def _show_wrong_words(error: TyperException, words: list[str]) -> None:
     """What Typer says of the words, with the command whose help explains them; a group without a command: its help."""
-    context = getattr(error, "ctx", None)
-    command = context.command_path if context is not None else "connector"
     message = getattr(error, "format_message", lambda: str(error))()
     if message.lstrip().startswith("Usage:"):
         sys.stderr.write(message.strip() + "\n")
@@ -146,7 +153,13 @@ def _show_wrong_words(error: TyperException) -> None:
     if option in GLOBAL_OPTIONS:
         show_error(WrongUsage(f"{option} does not go here", hint=f"it stands before the command: connector {option} …"))
     else:
-        show_error(WrongUsage(message, hint=f"see `{command} --help`"))
+        context = getattr(error, "ctx", None)
+        hint = f"see `{context.command_path} --help`" if context is not None else _help_of(words)
+        show_error(WrongUsage(in_plain_words(message), hint=hint))
+
+
+def _help_of(words: list[str]) -> str:
+    return f"see `{command_in(words, GROUPS, list(COMMANDS))} --help`"
 
 
 def _trace(words: list[str]) -> None:

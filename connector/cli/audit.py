@@ -13,14 +13,17 @@ from typing import Annotated
 
 import typer
 
-from connector.cli.terminal import Terminal, note, print_json, progress, screen, show_error, terminal_of, write_file
+from connector.cli.files import write_file
+from connector.cli.terminal import Terminal, note, print_json, progress, screen, show_error, terminal_of
 from connector.composition import Wiring
 from connector.customers.report.csv_file import as_csv
 from connector.customers.report.json_file import as_json, json_bytes
 from connector.customers.report.rows import DivisionAudit
 from connector.customers.report.screen import as_table
+from connector.customers.sheet import LARGEST, read_sheet
 from connector.errors import ConnectorError, WrongUsage
 from connector.storage.divisions import PinnedDivision
+from connector.texts import counted
 from connector.usecases.audit_kvk import audit_kvk, changes_since, remember_report
 from connector.usecases.look_up_kvk import look_up_kvk, price_of, questions_open
 
@@ -77,7 +80,11 @@ def kvk(
     ] = None,
     fail_on: Annotated[FailOn | None, typer.Option("--fail-on", help="End with exit code 5 when found.")] = None,
 ) -> None:
-    """Which customers miss a KvK number or have a wrong one, and what money hangs on it."""
+    """Which customers miss a KvK number or have a wrong one, and what money hangs on it.
+
+    With a key to the KVK register each good number is looked up there, at about € 0.016 in 30 days; what it comes to
+    is said first.
+    """
     terminal = terminal_of(context)
     if delimiter is not None and (format is not Format.CSV or len(delimiter) != 1 or delimiter in '\r\n"'):
         raise WrongUsage("--delimiter takes one character and goes with --format csv")
@@ -85,8 +92,10 @@ def kvk(
         raise WrongUsage("a table is for the screen", hint="give --output with another --format, such as xlsx")
     if output is None and format in BINARY and sys.stdout.isatty():
         raise WrongUsage(f"{format.value} is not for the screen", hint=f"say where to: --output kvk.{format.value}")
+    if output is not None:
+        _require_not_filled_in(output)
     with terminal.wiring() as wiring:
-        chosen = wiring.pinned(division)
+        chosen = wiring.synced(division)
         stopped_by = _ask_register(context, wiring, chosen)
         whole = [_audit(wiring, pinned) for pinned in chosen]
         audits = [_compare(wiring, each, since.date()) for each in whole] if since else whole
@@ -94,16 +103,13 @@ def kvk(
         if format is not Format.TABLE:
             for each in whole:
                 remember_report(wiring.database, each.division, each.audit, today=wiring.today)
-    for pinned in chosen:
-        if pinned.last_synced_at is None:
-            note(context, f"division {pinned.code} was never synced; run `connector sync` first")
     summaries = [each.audit.summary for each in audits]
     missing = any(summary.missing for summary in summaries)
     invalid = any(summary.invalid for summary in summaries)
+    if stopped_by is not None:  # before 5: a script would take half an answer for the whole
+        raise typer.Exit(stopped_by.exit_code)
     if (fail_on is FailOn.MISSING and missing) or (fail_on is FailOn.ANY and (missing or invalid)):
         raise typer.Exit(5)
-    if stopped_by is not None:
-        raise typer.Exit(stopped_by.exit_code)
 
 
 def _ask_register(context: typer.Context, wiring: Wiring, chosen: Sequence[PinnedDivision]) -> ConnectorError | None:
@@ -184,6 +190,24 @@ def _write(
             from connector.customers.report.pdf_pages import as_pdf
 
             _put(output, as_pdf(audits, language=language, everybody=everybody))
+
+
+def _require_not_filled_in(output: Path) -> None:
+    """Make sure that no list with numbers that somebody filled in is written over.
+
+    Raises:
+        WrongUsage: It is one.
+    """
+    try:
+        with output.open("rb") as file:
+            rows = read_sheet(file.read(LARGEST + 1)) if output.is_file() else ()
+    except (OSError, WrongUsage):  # not there yet, or no list: writing says what is wrong with it
+        return
+    if count := sum(bool(row.new_kvk.text or row.new_kvk.is_formula or row.is_broken) for row in rows):
+        raise WrongUsage(
+            f"{output} is a list in which {counted(count, 'row')} {'is' if count == 1 else 'are'} filled in",
+            hint=f"read it back first: connector kvk fill {output}; or choose another file",
+        )
 
 
 def _put(output: Path | None, content: bytes) -> None:

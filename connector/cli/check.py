@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from connector.cli.terminal import cell, note, print_json, say, screen, terminal_of
+from connector.cli.terminal import note, print_json, say, screen, terminal_of
 from connector.errors import WrongUsage
 from connector.ingest.checks import FORMATS
+from connector.listing import Column, Listing, Narrow
 from connector.usecases.check_paths import CheckedInvoice, check_paths
 
 
@@ -50,7 +50,12 @@ def _show(checked: CheckedInvoice, language: str) -> None:
     say(f"{document['file']}: {word}" + (f" ({document['format']})" if document["format"] else ""))
     if not document["findings"]:
         return
-    table = Table("rule", "severity", "what", "where")
+    table = Listing(
+        Column(heading="rule", is_whole=True),
+        Column(heading="severity", is_whole=True),
+        Column(heading="what"),
+        Column(heading="where", narrow=Narrow.BENEATH),
+    )
     for finding in document["findings"]:
-        table.add_row(finding["rule"], finding["severity"], cell(finding["message"]), cell(finding["path"]))
+        table.add_row(finding["rule"], finding["severity"], finding["message"], finding["path"])
     screen().print(table)

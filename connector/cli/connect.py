@@ -10,12 +10,12 @@ from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import typer
-from rich.table import Table
 
 from connector import texts
 from connector.cli.terminal import note, print_json, say, screen, terminal_of
 from connector.composition import Wiring
 from connector.errors import AuthorizationDenied, InvalidSetting, Misconfigured, WrongUsage
+from connector.listing import Column, Listing, Narrow
 from connector.settings import is_loopback
 from connector.storage import connections, divisions
 from connector.usecases.connect_division import (
@@ -204,7 +204,16 @@ def list_connections(
     if not rows:
         note(context, "nobody is connected yet; run `connector connect`")
         return
-    table = Table("division", "name", "KvK", "connected as", "state", "days left", "next attempt", "last sync")
+    table = Listing(
+        Column(heading="division", is_whole=True),
+        Column(heading="name"),
+        Column(heading="KvK", is_whole=True, narrow=Narrow.LEFT_OUT),
+        Column(heading="connected as", narrow=Narrow.BENEATH),
+        Column(heading="state"),
+        Column(heading="days left", is_whole=True, is_right=True),
+        Column(heading="next attempt", narrow=Narrow.LEFT_OUT),
+        Column(heading="last sync", narrow=Narrow.LEFT_OUT),
+    )
     for row in rows:
         for each in row["divisions"]:
             state = f"{row['state']} ({row['cause']})" if row["cause"] else str(row["state"])

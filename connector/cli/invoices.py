@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from connector import texts
-from connector.cli.terminal import ask, cell, finish, note, print_json, say, screen, terminal_of, write_file
+from connector.cli.files import write_file
+from connector.cli.terminal import ask, finish, note, print_json, say, screen, terminal_of
 from connector.composition import Wiring
 from connector.delivery import Kind
 from connector.errors import ConnectorError, WrongUsage
 from connector.exact.budget import Priority
+from connector.listing import Column, Listing, Narrow
 from connector.storage import deliveries, invoices
 from connector.storage.divisions import PinnedDivision
 from connector.storage.invoices import InvoiceState, ReceivedInvoice
@@ -25,6 +26,8 @@ from connector.usecases.show_invoice import page_of
 from connector.usecases.sync_division import sync_cards
 
 app = typer.Typer(no_args_is_help=True)
+ID_WIDTH = 24
+"""An id of ours is copied from the table: it stays on one line."""
 
 Ids = Annotated[list[str], typer.Argument(metavar="ID…", help="As `connector invoices list` shows them.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
@@ -52,15 +55,23 @@ def list_invoices(
     if not found:
         note(context, "no invoices")
         return
-    table = Table("id", "number", "date", "buyer", "amount", "state", "reason")
+    table = Listing(
+        Column(heading="id", is_whole=True, most=ID_WIDTH),
+        Column(heading="number"),
+        Column(heading="date", is_whole=True, narrow=Narrow.LEFT_OUT),
+        Column(heading="buyer"),
+        Column(heading="amount", is_whole=True, is_right=True),
+        Column(heading="state", is_whole=True),
+        Column(heading="reason", narrow=Narrow.BENEATH),
+    )
     language = terminal_of(context).screen_language
     for stored in found:
         amount = texts.money(stored.payable, stored.currency, language) if stored.payable is not None else ""
         table.add_row(
             stored.id,
-            cell(stored.number),
+            stored.number,
             str(stored.issue_date or ""),
-            cell(stored.buyer_name),
+            stored.buyer_name,
             amount,
             stored.state.value,
             stored.reason or "",

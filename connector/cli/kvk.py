@@ -4,22 +4,39 @@ The checks are `identifiers`' affair, the verdicts `customers.fill`'s; whether a
 """
 
 import json as json_module
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from connector.cli.terminal import cell, note, print_json, say, screen, terminal_of
+from connector.cli.files import write_file
+from connector.cli.terminal import note, print_json, say, screen, terminal_of
 from connector.customers.fill import GOOD, Filled, RowVerdict, Told, Verdict, plans
 from connector.customers.setup import Plan, plans_as_file
-from connector.customers.sheet import LARGEST, too_large
-from connector.errors import InvalidSetting, WrongUsage
+from connector.customers.sheet import LARGEST
+from connector.customers.workbook_limits import too_large
+from connector.errors import WrongUsage
 from connector.identifiers import KvkStatus, check_kvk
+from connector.listing import Column, Listing, Narrow
 
 app = typer.Typer(no_args_is_help=True)
+
+VERDICTS = {
+    Verdict.SET: "set",
+    Verdict.SAME: "already so",
+    Verdict.WRONG_NUMBER: "wrong number",
+    Verdict.OWN_NUMBER: "own number",
+    Verdict.UNKNOWN_CUSTOMER: "unknown customer",
+    Verdict.OTHER_CUSTOMER: "other customer",
+    Verdict.AMBIGUOUS_CUSTOMER: "which customer?",
+    Verdict.DUPLICATE_ROW: "row twice",
+    Verdict.DIVISION_NOT_CONNECTED: "not connected",
+    Verdict.BROKEN_ROW: "broken row",
+}
+"""In words, where JSON has the codes."""
 
 
 def register(program: typer.Typer) -> None:
@@ -76,12 +93,11 @@ def fill(
 
     language = terminal_of(context).screen_language
     content = _read(file)
+    if out is not None and out.exists() and out.samefile(file):
+        raise WrongUsage(f"{out} is the list itself", hint="give the plan another name, or leave --out away")
     with terminal_of(context).wiring() as wiring:
-        pinned = wiring.pinned()
+        pinned = wiring.synced()
         filled = fill_kvk(wiring.database, content, pinned)
-    for each in pinned:
-        if each.last_synced_at is None:
-            note(context, f"division {each.code} was never synced; run `connector sync` first")
     made = plans(filled)
     plan_file = _save(made, out or _free_name(file)) if made else None
     if json:
@@ -98,7 +114,7 @@ def _read(file: Path) -> bytes:
     try:
         size = file.stat().st_size
         if size > LARGEST:
-            raise too_large(size)
+            raise too_large(size, most=LARGEST)
         return file.read_bytes()
     except OSError as error:
         raise WrongUsage(f"{file} cannot be read: {error.strerror}", hint="name the filled-in report") from error
@@ -107,7 +123,7 @@ def _read(file: Path) -> bytes:
 def _free_name(file: Path) -> Path:
     """A name for the plan beside the list, that nothing has yet."""
     name, number = file.with_name(f"{file.stem}-plan.json"), 1
-    while name.exists():
+    while os.path.lexists(name):
         number += 1
         name = file.with_name(f"{file.stem}-plan-{number}.json")
     return name
@@ -115,12 +131,7 @@ def _free_name(file: Path) -> Path:
 
 def _save(made: Sequence[Plan], plan_file: Path) -> Path:
     document = plans_as_file(made)
-    try:
-        plan_file.write_text(json_module.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InvalidSetting(
-            f"{plan_file} cannot be written: {error.strerror}", hint="choose another file with --out"
-        ) from error
+    write_file(plan_file, (json_module.dumps(document, ensure_ascii=False, indent=2) + "\n").encode())
     return plan_file
 
 
@@ -163,11 +174,18 @@ def _row_as_json(one: RowVerdict, language: str) -> dict[str, object]:
 
 def _show(filled: Filled, language: str) -> None:
     if filled.verdicts:
-        table = Table("row", "code", "customer", "verdict", "kvk", "")
+        table = Listing(
+            Column(heading="row", is_whole=True, is_right=True),
+            Column(heading="code", is_whole=True),
+            Column(heading="customer"),
+            Column(heading="verdict"),
+            Column(heading="kvk", is_whole=True),
+            Column(narrow=Narrow.BENEATH),
+        )
         for one in filled.verdicts:
             told = "; ".join(filter(None, [_told(one.detail, language), *(_told(w, language) for w in one.warnings)]))
             name = one.customer.name if one.customer else ""
-            table.add_row(str(one.row), cell(one.code), cell(name), one.verdict.value, one.kvk or "", cell(told))
+            table.add_row(str(one.row), one.code, name, VERDICTS[one.verdict], one.kvk or "", told)
         screen().print(table)
     counts = _summary(filled)
     say(

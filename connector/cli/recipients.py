@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from connector.cli.terminal import cell, note, print_json, say, screen, terminal_of
-from connector.errors import InvalidSetting, NothingFound, WrongUsage
+from connector.cli.files import write_file
+from connector.cli.terminal import note, print_json, say, screen, terminal_of
+from connector.errors import NothingFound, WrongUsage
+from connector.listing import Column, Listing, Narrow
 from connector.routing.directory import Recipient, read_recipient, rows_from_csv, rows_to_csv
 from connector.storage import recipients
 
@@ -38,9 +39,17 @@ def list_recipients(
     if not found:
         note(context, "the directory is empty; see `connector recipients add --help`")
         return
-    table = Table("id", "name", "kvk", "oin", "gln", "vat", "channel", "address", "language")
+    table = Listing(
+        Column(heading="id", is_whole=True, most=24),
+        Column(heading="name"),
+        Column(heading="kvk", is_whole=True),
+        *(Column(heading=heading, narrow=Narrow.LEFT_OUT) for heading in ("oin", "gln", "vat")),
+        Column(heading="channel"),
+        Column(heading="address", narrow=Narrow.BENEATH),
+        Column(heading="language", narrow=Narrow.LEFT_OUT),
+    )
     for recipient in found:
-        table.add_row(*(cell(str(value)) for value in as_json(recipient).values()))
+        table.add_row(*(str(value) for value in as_json(recipient).values()))
     screen().print(table)
 
 
@@ -112,8 +121,5 @@ def export_file(context: typer.Context, file: Annotated[Path, typer.Argument(hel
     """Write the directory to a csv file."""
     with terminal_of(context).wiring() as wiring, wiring.database.reading() as session:
         found = recipients.all(session)
-    try:
-        file.write_text(rows_to_csv(found), encoding="utf-8", newline="")
-    except OSError as error:
-        raise InvalidSetting(f"{file} cannot be written: {error.strerror}", hint="choose another file") from error
+    write_file(file, rows_to_csv(found).encode())
     say(f"wrote {len(found)} recipients to {file}")

@@ -8,24 +8,14 @@ from datetime import date
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from connector import texts
-from connector.cli.terminal import (
-    ask,
-    cell,
-    data_age,
-    finish,
-    local_time,
-    note,
-    print_json,
-    say,
-    screen,
-    terminal_of,
-)
+from connector.cli.terminal import ask, data_age, finish, local_time, note, print_json, say, screen, terminal_of
 from connector.customer import Contact, Division
+from connector.customers.setup_wording import method
 from connector.errors import AnswerLost, ConnectorError, DeliveryUncertain, Permanent
 from connector.exact.budget import Priority
+from connector.listing import Column, Listing, Narrow
 from connector.usecases.send_invoices import (
     OpenInvoice,
     SendReport,
@@ -34,9 +24,6 @@ from connector.usecases.send_invoices import (
     open_invoices,
     send_invoices,
 )
-
-METHODS = {1: "paper", 2: "e-mail", 4: "postbox", 8: "send and track", 32: "Peppol"}
-"""What "based on customer" comes down to. Source: exact-online-api.md 4.1 [docs]."""
 
 
 def register(app: typer.Typer) -> None:
@@ -109,15 +96,15 @@ def _show(
     if json:
         print_json([_as_json(each, before_start=is_history(each, starts)) for each in invoices])
         return
-    table = Table(
-        "id",
-        "number",
-        "date",
-        "customer",
-        "amount",
-        "goes by",
-        "contact person",
-        "InvoiceSharing",
+    table = Listing(
+        Column(heading="id", is_whole=True, most=36, narrow=Narrow.LEFT_OUT),
+        Column(heading="number", is_whole=True),
+        Column(heading="date", is_whole=True),
+        Column(heading="customer"),
+        Column(heading="amount", is_whole=True, is_right=True),
+        Column(heading="goes by", narrow=Narrow.BENEATH),
+        Column(heading="contact person", narrow=Narrow.BENEATH),
+        Column(heading="InvoiceSharing"),
         title="open invoices",
     )
     for each in invoices:
@@ -127,12 +114,12 @@ def _show(
             each.invoice.id,
             str(each.invoice.number or ""),
             str(each.invoice.invoice_date or ""),
-            cell(f"{each.customer.code} {each.customer.name}"),
+            f"{each.customer.code} {each.customer.name}",
             texts.money(amount, currencies[each.division], language) if amount is not None else "",
-            METHODS.get(each.customer.invoicing_method or 0, "nothing chosen"),
-            cell(_addressee(each)),
+            method(each.customer.invoicing_method),
+            _addressee(each),
             "before the start date: not from here" if is_early else "yes" if each.goes_to_upload else "no",
-            style="dim" if is_early else None,
+            style="dim" if is_early else "",
         )
     screen().print(table)
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
+from connector.cli.files import write_file
+from connector.cli.setup_tables import drift_table, plan_counts, plan_table, runs_table, status_table, undo_table
 from connector.cli.terminal import (
     Show,
     ask,
-    cell,
     data_age,
     finish,
     local_time,
@@ -28,12 +28,14 @@ from connector.cli.terminal import (
 )
 from connector.composition import Wiring
 from connector.customers import attachment_types, setup
-from connector.customers.drift import Drift, drift_as_json
+from connector.customers.drift import drift_as_json
 from connector.customers.setup import CONFLICTS, Plan
+from connector.customers.setup_wording import UNKNOWN_ATTACHMENT_TYPE, address_warning
 from connector.errors import ConnectorError, InvalidSetting, Permanent, WrongUsage
 from connector.exact.budget import Priority, ready_at
 from connector.storage.divisions import PinnedDivision
 from connector.storage.journal import SetupStep, UndoableRun
+from connector.texts import counted
 from connector.usecases.apply_setup import SetupReport, apply_setup
 from connector.usecases.learn_attachment_type import find_lesson, learn
 from connector.usecases.plan_setup import (
@@ -70,8 +72,11 @@ def status(context: typer.Context, division: DivisionOption = None, json: JsonOp
     with terminal_of(context).wiring() as wiring:
         start = wiring.settings.routing.start_date
         found = []
+        hints = []
         for pinned in wiring.pinned(division):
             wanted = _wanted(wiring, pinned.code)
+            if wanted.attachment_type is None:
+                hints.append(f"division {pinned.code}: {UNKNOWN_ATTACHMENT_TYPE}")
             steps = setup_status(wiring.database, pinned.code, wanted, today=wiring.today, start_date=start)
             drift = setup_drift(wiring.database, pinned.code, wanted, today=wiring.today)
             found.append((pinned, steps, drift, undoable_runs(wiring.database, [pinned.code])))
@@ -91,45 +96,17 @@ def status(context: typer.Context, division: DivisionOption = None, json: JsonOp
         )
         return
     for pinned, steps, drift, runs in found:
-        table = Table("step", "", "done", "to do", "skipped", "conflict", title=f"{pinned.code} {cell(pinned.name)}")
-        for step in steps:
-            table.add_row(
-                str(step.step), step.key, str(step.done), str(step.to_do), str(step.skipped), str(step.conflict)
-            )
-        screen().print(table)
+        screen().print(status_table(pinned, steps))
         if drift:
-            screen().print(_drift_table(drift))
+            screen().print(drift_table(drift))
         if runs:
-            screen().print(_runs_table(runs))
+            screen().print(runs_table(runs))
+    for hint in hints:
+        note(context, hint)
 
 
 def _run_as_json(run: UndoableRun) -> dict[str, object]:
     return {"run": run.id, "started_at": run.started_at, "changes": run.steps, "customers": run.customers}
-
-
-def _runs_table(runs: Sequence[UndoableRun]) -> Table:
-    """What `undo --run` can name."""
-    table = Table("run", "of", "changes", "customers", title="runs that can be undone (setup undo --run RUN)")
-    for run in runs:
-        table.add_row(run.id, local_time(run.started_at), str(run.steps), str(run.customers))
-    return table
-
-
-def _drift_table(drift: Sequence[Drift]) -> Table:
-    """What was changed in Exact since the set-up, and what the plan would do about it."""
-    table = Table("code", "customer", "field", "set to", "now", "changed", "by", "plan", title="changed in Exact since")
-    for each in drift:
-        table.add_row(
-            cell(each.customer.code),
-            cell(each.customer.name),
-            each.field,
-            cell("-" if each.set_to is None else str(each.set_to)),
-            cell("-" if each.now is None else str(each.now)),
-            local_time(each.changed_at) if each.changed_at else "",
-            cell(each.changed_by),
-            each.repair.value if each.repair else f"left ({each.reason.value})" if each.reason else "kept",
-        )
-    return table
 
 
 def _wanted(wiring: Wiring, division: int) -> setup.Wanted:
@@ -157,18 +134,16 @@ def plan(
     """What would change in Exact, customer by customer; nothing is changed."""
     overrides = _overrides(override)
     with terminal_of(context).wiring() as wiring:
-        chosen = wiring.pinned(division)
+        chosen = wiring.synced(division)
         only = frozenset(customer) if customer else None
         require_customers(wiring.database, [pinned.code for pinned in chosen], only or frozenset())
         planned = [_plan(wiring, pinned, overrides, only) for pinned in chosen]
+        _warn_of_addresses(context, wiring, [pinned.code for pinned in chosen])
         now = wiring.clock()
         ready = {each.plan.division: _ready_at(wiring, each.plan) for each in planned}
     if out is not None:
         document = setup.plans_as_file(each.plan for each in planned)
-        try:
-            out.write_text(json_module.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise InvalidSetting(f"{out} cannot be written: {error.strerror}", hint="choose another file") from error
+        write_file(out, (json_module.dumps(document, ensure_ascii=False, indent=2) + "\n").encode())
         note(context, f"written to {out}; apply it with: connector setup apply {out}")
     for each in planned:
         note(context, data_age(each.plan.division, each.last_synced_at, now))
@@ -195,6 +170,13 @@ def _plan(
     )
 
 
+def _warn_of_addresses(context: typer.Context, wiring: Wiring, divisions: Sequence[int]) -> None:
+    """Say where invoices would go that InvoiceSharing does not get."""
+    for code in divisions:
+        if warning := address_warning(wiring.wanted(code).upload_address):
+            note(context, f"warning: division {code}: {warning}")
+
+
 def _overrides(words: list[str] | None) -> frozenset[str]:
     known = {reason.value for reason in CONFLICTS}
     for word in words or []:
@@ -214,40 +196,12 @@ def show_plan(plan: Plan, *, done_at: datetime, limit: int | None = None) -> Non
     Args:
         limit: What keeps the changes few, though more customers are to change.
     """
-    table = Table("code", "customer", "change", "before", "after", title=f"division {plan.division}")
-    for change in plan.changes:
-        table.add_row(
-            cell(change.customer.code),
-            cell(change.customer.name),
-            change.action.value,
-            cell(_values(change.before)),
-            cell(_values(change.after)),
-        )
-    for skip in plan.skips:
-        table.add_row(
-            cell(skip.customer.code),
-            cell(skip.customer.name),
-            f"skipped: {skip.reason.value}",
-            "",
-            cell(f"to {skip.invoiced_to.code} {skip.invoiced_to.name}" if skip.invoiced_to else ""),
-            style="dim",
-        )
-    for each in plan.notes:
-        table.add_row(cell(each.customer.code), cell(each.customer.name), f"look at: {each.kind.value}", "", "")
     if plan.changes or plan.skips or plan.notes:
-        screen().print(table)
+        screen().print(plan_table(plan))
     say(
-        f"{plan.customers} customers: {plan.in_order} in order, {plan.to_change} to change, {plan.skipped} skipped; "
-        + (f"the first {len(plan.changes)} changes now; " if limit is not None else "")
-        + f"{plan.api_calls_needed} calls to Exact needed"
+        plan_counts(plan, limited=limit is not None)
         + (f", done at about {local_time(done_at)}" if plan.api_calls_needed else "")
     )
-
-
-def _values(values: Any) -> str:
-    if not values:
-        return ""
-    return ", ".join(f"{name} {'-' if value is None else value}" for name, value in values.items())
 
 
 @app.command("apply")
@@ -265,9 +219,9 @@ def apply(
     errors: list[ConnectorError] = []
     with terminal_of(context).wiring() as wiring:
         plans = _plans(wiring, planfile, division, _overrides(override))
-        for pinned in wiring.pinned([each.division for each in plans]) if plans else []:
-            if pinned.last_synced_at is None:
-                note(context, data_age(pinned.code, None, wiring.clock()))
+        if plans:
+            wiring.synced([each.division for each in plans])
+        _warn_of_addresses(context, wiring, [each.division for each in plans])
         left = [
             left_of_plan(wiring.database, each, wiring.wanted(each.division), today=wiring.today, limit=limit)
             for each in plans
@@ -277,7 +231,7 @@ def apply(
                 show_plan(each, done_at=_ready_at(wiring, each), limit=limit)
         changes = sum(len(each.changes) for each in left)
         if changes:
-            ask(f"Make these {changes} changes in Exact Online?", yes=yes)
+            ask(f"Make {counted(changes, 'change')} in Exact Online?", yes=yes)
         elif any(each.changes for each in plans):  # the cards as last synced are not always those of now
             ask("Nothing is left to do, as last synced. Make what Exact needs all the same?", yes=yes)
         with progress(context) as show:
@@ -320,7 +274,7 @@ def _apply(wiring: Wiring, plan: Plan, limit: int | None, show: Callable[[int, i
 def _plans(wiring: Wiring, planfile: Path | None, division: list[int] | None, overrides: frozenset[str]) -> list[Plan]:
     """The plans to apply: those of a file, refused when the settings want something else, or fresh ones."""
     if planfile is None:
-        return [_plan(wiring, pinned, overrides, None).plan for pinned in wiring.pinned(division)]
+        return [_plan(wiring, pinned, overrides, None).plan for pinned in wiring.synced(division)]
     if overrides:
         raise WrongUsage(
             "--override goes with making a plan, not with a saved one", hint="connector setup plan --override"
@@ -378,11 +332,11 @@ def undo(
             what = _which_runs(theirs, runs)
             note(context, f"division {code} {pinned[code].name}: {what}")
             if not json:
-                screen().print(_undo_table(theirs, title=cell(f"undo in {code} {pinned[code].name}: {what}")))
+                screen().print(undo_table(theirs, title=f"undo in {code} {pinned[code].name}: {what}"))
         for code in {each.division for each in runs} - chosen.keys():
             note(context, f"division {code} {pinned[code].name} has something to undo, too: --division {code}")
         where = ", ".join(f"{code} {pinned[code].name}" for code in chosen)
-        ask(f"Take back these {sum(map(len, chosen.values()))} changes in Exact Online, in {where}?", yes=yes)
+        ask(f"Take back {counted(sum(map(len, chosen.values())), 'change')} in Exact Online, in {where}?", yes=yes)
         with progress(context) as show:
             for code, theirs in chosen.items():
                 try:
@@ -404,19 +358,6 @@ def _which_runs(steps: Sequence[SetupStep], runs: Sequence[UndoableRun]) -> str:
     """The runs that these steps are of, and when each was."""
     of = {step.run_id for step in steps}
     return ", ".join(f"run {run.id} of {local_time(run.started_at)}" for run in runs if run.id in of)
-
-
-def _undo_table(steps: Sequence[SetupStep], *, title: str) -> Table:
-    table = Table("code", "customer", "take back", "now", "then", title=title)
-    for step in steps:
-        table.add_row(
-            cell(step.customer_code),
-            cell(step.customer_name),
-            step.action,
-            cell(_values(step.after)),
-            cell(_values(step.before)),
-        )
-    return table
 
 
 def _show_reports(reports: list[SetupReport], *, json: bool, verb: str, errors: Sequence[ConnectorError] = ()) -> None:

@@ -21,8 +21,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from connector.errors import ConnectorError, InvalidSetting, NeedsPerson, Permanent, Transient, WrongUsage
-from connector.texts import one_line
+from connector.errors import ConnectorError, NeedsPerson, Permanent, Transient, WrongUsage
+from connector.texts import counted, one_line
 
 if TYPE_CHECKING:  # at run time these are imported when a command needs them: they bring in most of the program
     from connector.composition import Wiring
@@ -218,7 +218,7 @@ def data_age(division: int, last_synced_at: datetime | None, now: datetime) -> s
     if last_synced_at is None:
         return f"division {division} was never synced; run `connector sync` first"
     minutes = int((now - last_synced_at).total_seconds() // 60)
-    return f"division {division} was synced {minutes} minutes ago"
+    return f"division {division} was synced {counted(minutes, 'minute')} ago"
 
 
 def finish(errors: Sequence[ConnectorError], *, parts: Sequence[str] = ()) -> None:
@@ -232,15 +232,3 @@ def finish(errors: Sequence[ConnectorError], *, parts: Sequence[str] = ()) -> No
     code = worst(errors)
     if code:
         raise typer.Exit(code)
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write what a command was asked to put into a file, over what is there.
-
-    Raises:
-        InvalidSetting: It cannot be written.
-    """
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise InvalidSetting(f"{path} cannot be written: {error.strerror}", hint="choose another file") from error

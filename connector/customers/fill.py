@@ -4,6 +4,7 @@ Pure. A row that is not good changes nothing and does not keep the others from g
 silence: a number that lost its zero is named, not mended.
 """
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,8 +28,10 @@ class Verdict(StrEnum):
     OWN_NUMBER = "own_number"
     UNKNOWN_CUSTOMER = "unknown_customer"
     OTHER_CUSTOMER = "other_customer"
+    AMBIGUOUS_CUSTOMER = "ambiguous_customer"
     DUPLICATE_ROW = "duplicate_row"
     DIVISION_NOT_CONNECTED = "division_not_connected"
+    BROKEN_ROW = "broken_row"
 
 
 GOOD = frozenset({Verdict.SET, Verdict.SAME})
@@ -70,7 +73,7 @@ class Filled:
 def judge(rows: Iterable[SheetRow], offices: Iterable[Office]) -> Filled:
     """Give a verdict on each row with a number."""
     everything = tuple(rows)
-    filled_in = [row for row in everything if row.new_kvk.text or row.new_kvk.is_formula]
+    filled_in = [row for row in everything if row.new_kvk.text or row.new_kvk.is_formula or row.is_broken]
     by_division = {str(office.division): _Cards(office) for office in offices}
     verdicts = _without_doubles([_judge(row, by_division) for row in filled_in])
     return Filled(verdicts=_with_warnings(verdicts, by_division), empty=len(everything) - len(filled_in))
@@ -113,8 +116,9 @@ class _Cards:
     def __init__(self, office: Office) -> None:
         self.own_number = check_kvk(office.own_kvk).number
         self.by_code = {customer.code: customer for customer in office.customers}
-        loose = Counter(_loose(customer.code) for customer in office.customers)
-        self.by_loose_code = {_loose(c.code): c for c in office.customers if loose[_loose(c.code)] == 1}
+        self.by_loose_code: dict[str, list[Customer]] = {}
+        for customer in office.customers:
+            self.by_loose_code.setdefault(_loose(customer.code), []).append(customer)
         self.by_number: dict[str, list[str]] = {}
         for customer in office.customers:
             if number := valid_numbers(customer)[0]:
@@ -122,7 +126,15 @@ class _Cards:
 
     def find(self, code: str) -> Customer | None:
         """The customer with this code; also when a spreadsheet took away zeros in front, and only one can be meant."""
-        return self.by_code.get(code) or self.by_loose_code.get(_loose(code))
+        alike = self.by_loose_code.get(_loose(code), [])
+        return self.by_code.get(code) or (alike[0] if len(alike) == 1 else None)
+
+    def can_mean_another(self, row: SheetRow) -> bool:
+        """Whether zeros may have stood in front of the code that would make it that of another card, name and all."""
+        if row.code_is_text or row.code != _loose(row.code):
+            return False
+        alike = self.by_loose_code.get(row.code, [])
+        return sum(row.name is None or _is_same_name(row.name, each.name) for each in alike) > 1
 
 
 def _loose(code: str) -> str:
@@ -143,13 +155,17 @@ def _judge(row: SheetRow, by_division: Mapping[str, _Cards]) -> RowVerdict:
             detail=detail,
         )
 
+    if row.is_broken:
+        return replace(verdict(Verdict.BROKEN_ROW, _BROKEN), division="", code="")
     cards = by_division.get(row.division)
     if cards is None:
         return verdict(Verdict.DIVISION_NOT_CONNECTED, _NOT_CONNECTED)
     customer = cards.find(row.code)
     if customer is None:
         return verdict(Verdict.UNKNOWN_CUSTOMER, _UNKNOWN)
-    if row.name is not None and _letters(row.name) != _letters(customer.name):
+    if cards.can_mean_another(row):
+        return verdict(Verdict.AMBIGUOUS_CUSTOMER, _AMBIGUOUS, customer=customer)
+    if row.name is not None and not _is_same_name(row.name, customer.name):
         return verdict(Verdict.OTHER_CUSTOMER, _OTHER_NAME, customer=customer)
     number, wrong = _number(row.new_kvk)
     if number is None:
@@ -160,10 +176,19 @@ def _judge(row: SheetRow, by_division: Mapping[str, _Cards]) -> RowVerdict:
     return verdict(word, customer=customer, kvk=number)
 
 
+_BROKEN = (
+    "a quotation mark is missing, or a cell has a line break: the row runs into the next ones; none of them counts",
+    "er ontbreekt een aanhalingsteken, of in een cel staat een regeleinde: de regel loopt door in de volgende; geen "
+    "ervan telt",
+)
 _NOT_CONNECTED = ("this division is not connected", "deze administratie is niet gekoppeld")
 _UNKNOWN = (
     "no such customer; it may have been deleted, or is too new for the last sync",
     "deze relatie is er niet; misschien is zij verwijderd, of nieuwer dan de laatste synchronisatie",
+)
+_AMBIGUOUS = (
+    "another card has the same code but for zeros in front, which a spreadsheet takes away; keep the column as text",
+    "een andere kaart heeft dezelfde code op voorloopnullen na, die een rekenblad weghaalt; houd de kolom als tekst",
 )
 _OTHER_NAME = (
     "the card with this code has another name; were rows mixed up while sorting?",
@@ -198,9 +223,17 @@ def _number(cell: Written) -> tuple[KvkNumber | None, Told]:
     return None, (check.detail_en, check.detail_nl)
 
 
-def _letters(name: str) -> str:
-    """What of a name survives any spreadsheet and code page."""
-    return "".join(c for c in name.casefold() if c.isascii() and c.isalnum())
+def _is_same_name(written: str, ours: str) -> bool:
+    """Compare letters and digits; also with a name that lost the letters that Western Windows does not have."""
+    if _letters(written) == _letters(ours):
+        return bool(_letters(ours)) or written.strip() == ours.strip()
+    saved = ours.encode("cp1252", errors="replace").decode("cp1252")
+    return bool(_letters(saved)) and _letters(written, "?") == _letters(saved, "?")
+
+
+def _letters(name: str, more: str = "") -> str:
+    """What of a name survives a spreadsheet: letters and digits of any script, in one form."""
+    return "".join(c for c in unicodedata.normalize("NFKC", name.casefold()) if c.isalnum() or c in more)
 
 
 def _without_doubles(verdicts: Sequence[RowVerdict]) -> list[RowVerdict]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from connector.errors import WrongUsage
 from connector.identifiers import kvk_of_oin, normalise
-from connector.texts import FORMULA_STARTS, spreadsheet_cell
+from connector.texts import from_spreadsheet_cell, spreadsheet_cell
 
 COLUMNS = ("name", "kvk", "oin", "gln", "vat", "channel", "address", "language")
 """Of the csv, in this order (interfaces.md, `recipients`)."""
@@ -162,15 +162,11 @@ def rows_to_csv(recipients: Iterable[Recipient], *, delimiter: str = ",") -> str
     return out.getvalue()
 
 
-def _unguarded(text: str) -> str:
-    return text[1:] if text[:1] == "'" and text[1:].startswith(FORMULA_STARTS) else text
-
-
 def _texts(cells: Mapping[str | None, str | list[str] | None]) -> dict[str, str]:
     """Give the cells of one csv line by column, as `DictReader` has them; missing ones are left out."""
     if None in cells:
         raise ValueError("more cells than columns")
-    return {str(name): _unguarded(cell.strip()) for name, cell in cells.items() if isinstance(cell, str)}
+    return {str(name): from_spreadsheet_cell(cell.strip()) for name, cell in cells.items() if isinstance(cell, str)}
 
 
 def _checked_columns(names: Iterable[str]) -> list[str]:

@@ -2,16 +2,23 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
 from connector import demo
+from connector.cli.app import main, program
 from connector.cli.terminal import show_error
+from connector.customer import Division
 from connector.errors import DeliveryDeferred, NothingFound, SandboxFailed
 from connector.exact_sandbox.mailbox import Mailbox
+from connector.storage import divisions, kvk_reports
 from connector.storage.tokens import TokenPair, accept_pair
 from connector.storage.vault import Vault
 
@@ -60,15 +67,38 @@ def test_each_error_names_its_division(office: Office) -> None:
     assert both.returncode == one.returncode != 0
 
 
-@pytest.mark.parametrize("words", [("setup", "plan"), ("setup", "apply", "--yes")])
-def test_setup_says_that_it_knows_nothing_yet(office: Office, words: tuple[str, ...]) -> None:
-    """A plan without a sync is empty for want of customers, not because all is done."""
+NEVER_SYNCED = [
+    ("setup", "plan"),
+    ("setup", "apply", "--yes"),
+    ("audit", "kvk", "--format", "csv"),
+    ("kvk", "fill", "list.csv"),
+]
+
+
+@pytest.mark.parametrize("words", NEVER_SYNCED, ids=lambda words: " ".join(words[:2]))
+def test_what_was_never_read_is_not_judged(office: Office, words: tuple[str, ...]) -> None:
+    """Without a sync there are no customers to find fault with: that is said, and is no good outcome."""
     office.pin(1)
+    (office.folder / "list.csv").write_bytes(b"division,customer_code,new_kvk\n1,1,69599084\n")
 
     ended = office.run(*words)
 
-    assert ended.returncode == 0, ended.stderr
-    assert "division 1 was never synced; run `connector sync` first" in ended.stderr.decode()
+    assert (ended.returncode, ended.stdout) == (1, b"")
+    assert ended.stderr.decode().splitlines() == [
+        "error: division 1 was never synced",
+        "hint: run `connector sync` first",
+    ]
+
+
+def test_report_of_nothing_is_not_remembered(office: Office) -> None:
+    """After a sync that never was, no report counts as the earlier one."""
+    office.pin(1)
+    office.run("audit", "kvk", "--format", "csv")
+
+    with office.database.reading() as session:
+        remembered = kvk_reports.first_day(session, Division(1))
+
+    assert remembered is None
 
 
 def test_lost_key_is_not_replaced_under_tokens(office: Office) -> None:
@@ -157,3 +187,70 @@ def test_binary_report_is_not_for_a_terminal(tmp_path: Path, format: str) -> Non
         f"hint: say where to: --output kvk.{format}",
     ]
     assert "not for the screen" not in piped.stderr.decode()
+
+
+@pytest.mark.parametrize("words", [("setup", "plan"), ("setup", "apply", "--yes")])
+def test_upload_address_of_another_host_is_told(office: Office, words: tuple[str, ...]) -> None:
+    """An address that is not InvoiceSharing's would get every invoice: said before anything is agreed to."""
+    office.pin(1)
+    with office.database.transaction() as session:
+        divisions.update(session, Division(1), last_synced_at=NOON)
+
+    ours = office.run(*words)
+    foreign = office.run(*words, env={"CONNECTOR_SETUP_UPLOAD_ADDRESS": "someone@post.example"})
+
+    warning = "division 1: the upload address someone@post.example is not at uploads.is"
+    assert (ours.returncode, foreign.returncode) == (0, 0)
+    assert ("warning" in ours.stderr.decode(), warning in foreign.stderr.decode()) == (False, True)
+
+
+def test_status_says_what_an_unknown_attachment_type_needs(office: Office) -> None:
+    """Nobody is in order as long as it is not known: the way to learn it is named, until it is."""
+    office.pin(1)
+
+    unknown = office.run("setup", "status")
+    known = office.run("setup", "status", env={"CONNECTOR_SETUP_ATTACHMENT_TYPE": "4097"})
+
+    assert "`connector setup learn --customer CODE`" in unknown.stderr.decode()
+    assert (known.returncode, known.stderr) == (0, b"")
+
+
+WRONG_WORDS = [
+    (("setup", "plan", "--division", "abc"), "--division: a whole number is needed", "setup plan"),
+    (("setup", "plan", "--customer"), "--customer needs a value", "setup plan"),
+    (("audit", "kvk", "--format", "doc"), "--format: doc is not one of table, json, csv, xlsx, html, pdf", "audit kvk"),
+    (("audit", "kvk", "--since", "2026"), "--since: 2026 is no day such as 2026-11-02", "audit kvk"),
+    (("audit", "kvk", "--delimiter", "ab"), "--delimiter takes one character and goes with --format csv", "audit kvk"),
+    (("setup", "apply", "--limit", "0"), "--limit: at least 1 is needed", "setup apply"),
+    (("setup", "learn"), "--customer is missing", "setup learn"),
+    (("setup", "nothing"), "there is no command nothing", "setup"),
+    (("kvk", "check"), "NUMBER… is missing", "kvk check"),
+]
+
+
+@pytest.mark.parametrize(("words", "message", "command"), WRONG_WORDS, ids=lambda value: str(value)[:30])
+def test_wrong_words_are_told_in_plain_words(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], message: str, command: str
+) -> None:
+    """Exit 2, one line that names the word, and one with the command whose help explains it."""
+    code = main([*words])
+
+    said = capsys.readouterr().err.splitlines()
+    assert (code, said) == (2, [f"error: {message}", f"hint: see `connector {command} --help`"])
+
+
+def _commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    below = getattr(command, "commands", {})
+    if not below:
+        yield path
+    for name, each in below.items():
+        yield from _commands(each, (*path, name))
+
+
+@pytest.mark.parametrize("words", list(_commands(get_command(program([])))), ids=" ".join)
+def test_values_have_names_of_ours(capsys: pytest.CaptureFixture[str], words: tuple[str, ...]) -> None:
+    """The help of no command calls the value of an option by a type of the program's language."""
+    main([*words, "--help"])
+
+    options = capsys.readouterr().out.partition("Options:")[2]
+    assert re.findall(r"<(?:int|str|path|float|list|datetime)\b.*?>", options) == []

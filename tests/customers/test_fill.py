@@ -200,3 +200,48 @@ def test_only_real_numbers_are_ever_set(rows: list[tuple[str, str]]) -> None:
     numbers = [str(change.after["ChamberOfCommerce"]) for change in changes]
     assert all(len(number) == 8 and check_kvk(number).number == number != OWN for number in numbers)
     assert len({change.customer.id for change in changes}) == len(changes)
+
+
+@pytest.mark.parametrize(
+    ("ours", "written", "same"),
+    [
+        ("Ελληνικά", "Ελληνικά", True),
+        ("Ελληνικά", "北京公司", False),
+        ("Café Zes", "Cafe\u0301 Zes", True),
+        ("Żółw B.V.", "?ó?w B.V.", True),
+        ("北京公司", "????", False),
+        ("!!!", "???", False),
+    ],
+)
+def test_names_are_compared_in_any_script(ours: str, written: str, same: bool) -> None:
+    """Rows that were mixed up are seen whatever the letters; what Windows' code page made of a name is known."""
+    (one,) = judged(row(name=written), cards=(make_customer("6", name=ours),)).verdicts
+
+    assert one.verdict is (Verdict.SET if same else Verdict.OTHER_CUSTOMER)
+
+
+@pytest.mark.parametrize(
+    ("filled_in", "verdict"),
+    [
+        (row("12", name="Bakkerij A"), Verdict.AMBIGUOUS_CUSTOMER),
+        (row("12"), Verdict.AMBIGUOUS_CUSTOMER),
+        (row("12", name="Bakkerij A", code_is_text=True), Verdict.SET),
+        (row("0012", name="Bakkerij A"), Verdict.SET),
+        (row("13", name="Bakkerij B"), Verdict.SET),
+    ],
+)
+def test_code_that_may_have_lost_its_zeros_is_refused(filled_in: SheetRow, verdict: Verdict) -> None:
+    """12 may have been 0012, whose name is the same; as text, with its zeros or with another name it cannot."""
+    names = {"12": "Bakkerij A", "0012": "Bakkerij A", "13": "Bakkerij B", "0013": "Bakkerij C"}
+    cards = tuple(make_customer(code, name=name) for code, name in names.items())
+
+    (one,) = judged(filled_in, cards=cards).verdicts
+
+    assert (one.verdict, one.customer and one.customer.code) == (verdict, filled_in.code)
+
+
+def test_row_that_runs_into_the_next_is_named() -> None:
+    """Nothing of it counts, though something in it looks like a number."""
+    (one,) = judged(row(is_broken=True)).verdicts
+
+    assert (one.verdict, one.kvk, one.code) == (Verdict.BROKEN_ROW, None, "")

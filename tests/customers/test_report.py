@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -18,6 +19,7 @@ from connector.customers.report.csv_file import as_csv
 from connector.customers.report.json_file import as_json, json_bytes
 from connector.customers.report.rows import DivisionAudit, made_on, summary_line
 from connector.customers.report.screen import as_table
+from connector.customers.sheet import read_sheet
 
 from .cards import TODAY, make_customer
 
@@ -112,13 +114,31 @@ def test_delimiter_can_be_told() -> None:
     assert as_csv(report(), language="nl", delimiter="\t").count(b"\t") == 2 * 13
 
 
-@given(st.sampled_from(["=", "+", "-", "@", "\t", "\r"]), st.text(st.characters(codec="utf-8"), max_size=20))
-def test_no_cell_is_a_formula(start: str, rest: str) -> None:
-    """A name that a spreadsheet would calculate is kept, behind an apostrophe."""
-    content = as_csv(report(start + rest), language="en").decode("utf-8-sig")
+hostile = st.lists(st.sampled_from(["=", "+", "-", "@", "\t", "\r", "\n", "|", ";", ",", '"', "'", " ", "1", "a"])).map(
+    "".join
+)
 
-    rows = list(csv.reader(io.StringIO(content, newline="")))
-    assert rows[1][2] == "'" + start + rest
+
+@pytest.mark.parametrize("separator", [";", ",", "\t", "|"])
+@given(name=hostile | st.text(st.characters(codec="utf-8"), max_size=20))
+def test_no_cell_is_a_formula(separator: str, name: str) -> None:
+    """Whatever a customer is called, and whatever a spreadsheet takes for the separator: no cell is calculated."""
+    content = as_csv(report(name), language="en").decode("utf-8-sig")
+
+    rows = csv.reader(io.StringIO(content, newline=""), delimiter=separator)
+    raw = re.split(f"[{re.escape(separator)}\r\n]", content)
+    cells = [cell for row in rows for cell in row] + raw
+    assert [cell for cell in cells if re.match(r'[\s"]*[=+@-]', cell)] == []
+
+
+@given(hostile)
+def test_name_comes_back_from_the_csv(name: str) -> None:
+    """What the filled-in report says of a name is what the card says, line breaks as spaces and none at the ends."""
+    content = as_csv(report(name), language="nl")
+
+    (row,) = read_sheet(content)
+
+    assert (row.name or "").strip() == re.sub(r"[\t\r\n]", " ", name).strip()
 
 
 def test_no_field_of_a_card_is_a_formula() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import openpyxl
 import pytest
@@ -18,13 +18,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import html
 from pypdf import PdfReader
+from reportlab.lib.units import mm
 
 from connector.customer import CustomerId, Division
 from connector.customers.audit import FINE, Before, FindingStatus, InvoiceFact, audit, compare
 from connector.customers.report.csv_file import as_csv
 from connector.customers.report.html_page import as_html
 from connector.customers.report.json_file import as_json
-from connector.customers.report.pdf_pages import as_pdf
+from connector.customers.report.pdf_pages import _COLUMN_WIDTHS, _LEAST_HEIGHT, as_pdf
 from connector.customers.report.rows import COLUMNS, DUTCH_COLUMNS, DivisionAudit
 from connector.customers.report.wording import STATUSES, WORDS
 from connector.customers.report.xlsx_file import as_xlsx
@@ -103,7 +104,7 @@ def test_page_holds_the_rows_of_the_report(language: str, everybody: bool) -> No
     page = html.fromstring(as_html(audits, language=language, everybody=everybody))
 
     tables = page.xpath("//section[starts-with(@aria-labelledby, 'division-')]//tbody")
-    shown = [[("".join(row[0].itertext()), "".join(row[2].itertext()), row[8].text) for row in t] for t in tables]
+    shown = [[("".join(row[0].itertext()), "".join(row[3].itertext()), row[2].text) for row in t] for t in tables]
     money = {"nl": ("€ 8.100,10", "€ -12,34"), "en": ("€ 8,100.10", "€ -12.34")}[language]
     findings = [f for f in audits[0].audit.findings if everybody or f.status not in FINE]
     assert [[row[:2] for row in table] for table in shown] == 2 * [[(f.customer.code, f.kvk) for f in findings]]
@@ -205,10 +206,94 @@ def test_sheet_asks_for_eight_digits() -> None:
 
     (validation,) = sheet.data_validations.dataValidation
     assert (str(validation.sqref), validation.type) == ("N2:N7", "custom")
-    assert validation.formula1 == "AND(ISTEXT(N2),LEN(N2)=8,ISNUMBER(--N2))"
     assert "cht cijfers" in validation.prompt
     assert {(cell.number_format, cell.fill.fgColor.rgb) for (cell,) in sheet["N2:N7"]} == {("@", "FFFFF2CC")}
     assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("D2", "A1:N7")
+
+
+class Spreadsheet:
+    """As much of a spreadsheet as the rule for the last column uses; every value may be an error, which spreads."""
+
+    ERROR: ClassVar[object] = object()
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __mul__(self, other: Spreadsheet) -> Spreadsheet:
+        """A text counts where it is a number by itself."""
+        digits = [each.value for each in (self, other) if re.fullmatch(r"-?[0-9]+", str(each.value), re.ASCII)]
+        return Spreadsheet(int(digits[0]) * int(digits[1]) if len(digits) == 2 else self.ERROR)
+
+    @classmethod
+    def holds(cls, formula: str, cell: str, text: str) -> bool:
+        """Calculate a formula of AND, LEN, ISNUMBER, MID and * with this text in the cell."""
+        names = {
+            "AND": lambda *parts: all(parts),
+            "LEN": len,
+            "ISNUMBER": lambda value: value.value is not cls.ERROR,
+            "MID": lambda whole, first, count: cls(whole[first - 1 : first - 1 + count]),
+            cell: text,
+        }
+        return bool(eval(re.sub(r"(?<![<>=])=", "==", formula), {"__builtins__": {}}, names))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_taken"),
+    [
+        ("12345678", True),
+        ("05807003", True),
+        ("00000000", True),
+        ("1234567", False),
+        ("123456789", False),
+        ("1E345678", False),
+        ("-1234567", False),
+        ("+1234567", False),
+        ("12.45678", False),
+        (" 1234567", False),
+        ("1234567 ", False),
+        ("12-11-26", False),
+        ("ABCDEFGH", False),
+    ],
+)
+def test_only_eight_digits_are_taken(text: str, is_taken: bool) -> None:
+    """What a spreadsheet would take for a number of eight characters is none: each character has to be a digit."""
+    (validation,) = sheet_of(as_xlsx([made()], language="nl")).data_validations.dataValidation
+
+    assert Spreadsheet.holds(validation.formula1, "N2", text) is is_taken
+
+
+def test_print_has_every_column() -> None:
+    """The list is printed with the column to write in, and no more."""
+    sheet = sheet_of(as_xlsx([made()], language="nl"))
+
+    assert sheet.print_area == "'KvK'!$A$1:$N$7"
+
+
+def test_name_does_not_turn_a_row_about() -> None:
+    """Marks that change the direction of the text around them are left out of the page."""
+    turned = "".join(map(chr, (0x202E, 0x2066, 0x200F, 0x061C)))
+
+    page = as_html([made(name=f"Omge{turned}keerd")], language="nl").decode()
+
+    assert not set(turned) & set(page)
+    assert "Omgekeerd" in page
+
+
+@languages
+def test_report_is_for_an_accountant(language: str) -> None:
+    """It names no option of a command line, and calls the money by one word."""
+    audits = [replace(made(), audit=replace(made().audit, summary=replace(made().audit.summary, doubtful=3)))]
+
+    text = html.fromstring(as_html(audits, language=language)).find("body").text_content()
+
+    assert re.findall(r"--\w+", text) == []
+    assert "op het spel" not in text
+
+
+def test_handwriting_has_room_in_print() -> None:
+    """Eight digits by hand take some 4 mm each: the last column of the PDF has that, on a row high enough."""
+    assert _COLUMN_WIDTHS[-1] >= 8 * 4 * mm
+    assert 7 * mm <= _LEAST_HEIGHT
 
 
 @pytest.mark.parametrize(("language", "columns"), [("nl", DUTCH_COLUMNS), ("en", COLUMNS)])

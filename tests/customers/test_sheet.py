@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import tracemalloc
 import zipfile
 from collections.abc import Sequence
 
@@ -13,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.customers.report.rows import COLUMNS, DUTCH_COLUMNS
-from connector.customers.sheet import LARGEST, MOST_ROWS, SheetRow, Written, read_sheet
+from connector.customers.sheet import LARGEST, SheetRow, Written, read_sheet
+from connector.customers.workbook_limits import MOST_ROWS
 from connector.errors import WrongUsage
 from connector.texts import spreadsheet_cell
 
@@ -157,9 +159,13 @@ def test_apostrophe_of_the_csv_is_taken_back(name: str) -> None:
     [
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 500, "old Excel file"),
         (b"PK\x03\x04 and then nothing", "damaged"),
-        (b"", "no column division"),
-        (b"%PDF-1.7\n", "no column division"),
-        (b"\0\xff" * 1000, "no column division"),
+        (b"", "no xlsx and no csv"),
+        (b"a;b;c\n1;2;3\n", "no column division"),
+        (b"%PDF-1.7\n1;2;3\n", "no xlsx and no csv"),
+        (b"<!DOCTYPE html>\n<p>division;customer_code;new_kvk\n", "no xlsx and no csv"),
+        (b'{"divisions": [{"division": 1}]}', "no xlsx and no csv"),
+        (b"# settings\n[exact]\nclient_id = 1\n", "no xlsx and no csv"),
+        (b"\0\xff" * 1000, "no xlsx and no csv"),
     ],
 )
 def test_what_is_no_list_is_refused(content: bytes, message: str) -> None:
@@ -267,3 +273,79 @@ def test_any_bytes_get_rows_or_an_error(content: bytes) -> None:
     except WrongUsage:
         return
     assert isinstance(rows, tuple)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ['"1;10;Jansen;69599084', "1;11;Smit;64660216"],
+        ['1;10;"Jansen;69599084', '1;11;"Smit";64660216'],
+        ['1;10;Jansen;"69599084', "1;11;Smit;64660216"],
+        ['1;"10;Jansen;69599084'],
+    ],
+)
+def test_lost_quotation_mark_breaks_the_row(lines: list[str]) -> None:
+    """A row that runs into the next ones is marked, wherever the mark is missing; those before it are read."""
+    text = "\n".join(["division;customer_code;customer_name;new_kvk", "1;9;Visser;20147376", *lines])
+
+    good, *others = read_sheet(text.encode())
+
+    assert (good.code, good.is_broken) == ("9", False)
+    assert {each.is_broken for each in others} == {True}
+
+
+def test_row_without_an_end_is_refused() -> None:
+    """A quotation mark that swallows the rest of a large file is named."""
+    text = "division;customer_code;new_kvk\n1;10;20147376\n" + '"' + "\n".join(['a";"b'] * 200_000)
+
+    with pytest.raises(WrongUsage, match="does not end"):
+        read_sheet(text.encode())
+
+
+MANY = {
+    "styles": ("xl/styles.xml", b"</cellXfs>", b'<xf numFmtId="%d"/>', 300_000),
+    "cells in a row": ("xl/worksheets/sheet1.xml", b"</sheetData>", b'<c s="%d"/>', 20_000),
+    "rows": ("xl/worksheets/sheet1.xml", b"</sheetData>", b'<row r="%d"/>', MOST_ROWS + 1),
+    "columns": ("xl/worksheets/sheet1.xml", b"<sheetData>", b'<col min="%d"/>', 300_000),
+}
+
+
+@pytest.mark.parametrize("what", MANY)
+def test_more_than_a_list_can_be_is_refused_before_it_is_built(what: str) -> None:
+    """Thousands of styles, cells or rows that are no list: counted as they pass, and kept nowhere."""
+    name, place, element, number = MANY[what]
+    many = b"".join(element % each for each in range(1, number + 1))
+    if what == "cells in a row":
+        many = b"<row>" + many + b"</row>"
+    content = change_member(xlsx(*filled()), name, place, many + place)
+
+    tracemalloc.start()
+    with pytest.raises(WrongUsage, match=r"too many|more than"):
+        read_sheet(content)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 30 * 1024 * 1024
+
+
+def test_file_packed_too_small_is_refused() -> None:
+    """A megabyte of the same few letters is no sheet that anybody filled in."""
+    content = change_member(
+        xlsx(*filled()), "xl/worksheets/sheet1.xml", b"</sheetData>", b"<c/>" * 400_000 + b"</sheetData>"
+    )
+
+    with pytest.raises(WrongUsage, match="packed suspiciously small"):
+        read_sheet(content)
+
+
+def test_csv_is_read_no_further_than_it_counts() -> None:
+    """25 MB of line ends are refused after the last row that counts, with little in memory."""
+    content = b"division;customer_code;new_kvk\n" + b"\n" * (LARGEST - 100)
+
+    tracemalloc.start()
+    with pytest.raises(WrongUsage, match=f"more than {MOST_ROWS} rows"):
+        read_sheet(content)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 60 * 1024 * 1024

@@ -37,6 +37,15 @@ def test_healthy_installation(synced: Installation) -> None:
     assert {"settings", "database", "Exact", "mail", f"rights {DIVISION}", f"limits {DIVISION}"} <= found.keys()
 
 
+def test_upload_address_of_another_host_is_a_warning(synced: Installation) -> None:
+    """Every invoice would go to whoever has that address."""
+    synced.change("setup", upload_address="someone@post.example")
+
+    found = checks(synced, 0)[f"division {DIVISION}"]
+
+    assert [check["status"] for check in found if "someone@post.example" in check["message"]] == ["warning"]
+
+
 def test_missing_right_is_named_with_its_scope(synced: Installation, exact: SandboxServer) -> None:
     """A right that the user lacks is an error, exit 3, with the verb, what it is for, and the scope of the app."""
     exact.state.faults.on("refuse:403:PUT:crm/Accounts")

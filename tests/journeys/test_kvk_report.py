@@ -139,7 +139,7 @@ def test_list_without_a_good_row_ends_with_1(synced: Installation) -> None:
     bad = synced.run("kvk", "fill", "kvk.xlsx")
 
     assert (empty.code, empty.json["plan"], empty.json["summary"]["empty"]) == (1, None, len(rows))
-    assert (bad.code, "wrong_number" in bad.out) == (1, True)
+    assert (bad.code, "wrong number" in bad.out) == (1, True)
     assert list(synced.folder.glob("*plan*")) == []
 
 

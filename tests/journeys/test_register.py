@@ -56,6 +56,15 @@ def test_register_away_is_told_and_the_report_is_whole(asking: Installation, reg
     assert register.calls == []
 
 
+def test_half_an_answer_is_not_taken_for_the_whole(asking: Installation) -> None:
+    """With --fail-on a register that is away still ends with 4, and nothing was paid."""
+    asking.change("kvk", base_url="http://127.0.0.1:9")
+
+    ended = asking.run("audit", "kvk", "--fail-on", "any")
+
+    assert (ended.code, "0 paid calls" in ended.err) == (4, True)
+
+
 def test_doctor_tries_the_key_for_free(asking: Installation, register: Register) -> None:
     """`doctor` says that the register takes the key, without a paid call; a wrong key is an error with exit 2."""
     good = asking.run("doctor", "--json")

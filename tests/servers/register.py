@@ -68,6 +68,8 @@ class Register:
     """Paths with their query, in order."""
     faults: list[tuple[int, str]] = field(default_factory=list)
     """Status and body of the next answers; status 0 hangs up."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """What answers say beside their length."""
 
     @property
     def base_url(self) -> str:
@@ -136,6 +138,8 @@ def serving(*businesses: Business) -> Iterator[Register]:
             content = body.encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
+            for name, value in register.headers.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
 

@@ -49,6 +49,14 @@ def as_html(audits: Sequence[DivisionAudit], *, language: str, everybody: bool =
     )
 
 
+DIRECTIONS = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+"""Unicode's marks that turn the text around them about (UAX 9): a name may not rearrange a row."""
+
+
+def _without_direction(value: object) -> object:
+    return value.translate(DIRECTIONS) if isinstance(value, str) else value
+
+
 @cache
 def _page() -> Template:
     environment = Environment(
@@ -58,5 +66,6 @@ def _page() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_without_direction,
     )
     return environment.get_template("page.html")

@@ -46,9 +46,11 @@ _ROOM = _WIDTH - 2 * _SIDE
 _NAME, _NUMBER, _DETAIL = 120, 60, 300
 """Most characters shown of a name, a number and a detail, so that a row fits on a page."""
 _BAD, _FINE = HexColor("#8A2C0D"), HexColor("#1E5631")
-_LINE_WIDTHS = (14 * mm, 56 * mm, 28 * mm, 26 * mm, 55 * mm, 18 * mm, 19 * mm, 16 * mm, 21 * mm)
-"""Of all columns but the last, which takes the rest."""
+_LINE_WIDTHS = (14 * mm, 49 * mm, 26 * mm, 23 * mm, 49 * mm, 18 * mm, 19 * mm, 15 * mm, 21 * mm)
+"""Of all columns but the last, which takes the rest: eight digits by hand need some 35 mm."""
 _COLUMN_WIDTHS = (*_LINE_WIDTHS, _ROOM - sum(_LINE_WIDTHS))
+_LEAST_HEIGHT = 8 * mm
+"""Of a row, as somebody writes in it."""
 _LEFT, _RIGHT, _ABOVE, _BELOW = 0, 5, 2.5, 4
 """Between the text of a cell and its edges, in points."""
 _ROWS_STYLE = (
@@ -198,7 +200,7 @@ def _height(row: Sequence[Sequence[Paragraph]]) -> float:
         sum(paragraph.wrap(width - _LEFT - _RIGHT, _HEIGHT)[1] for paragraph in cell)
         for cell, width in zip(row, _COLUMN_WIDTHS, strict=True)
     )
-    return max(cells) + _ABOVE + _BELOW
+    return max(max(cells) + _ABOVE + _BELOW, _LEAST_HEIGHT)
 
 
 def _head(language: str) -> list[list[Paragraph]]:

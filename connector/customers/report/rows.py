@@ -121,9 +121,9 @@ def summary_line(summary: AuditSummary, language: str, *, currency: str = "EUR")
         return text
     if language == "nl":
         who = "1 klant" if summary.doubtful == 1 else f"{summary.doubtful} klanten"
-        return f"{text} Bij {who} met een goed nummer is iets na te kijken; het rapport met --all zegt wat."
+        return f"{text} Bij {who} met een goed nummer is iets na te kijken; het volledige rapport zegt wat."
     who = "1 customer" if summary.doubtful == 1 else f"{summary.doubtful} customers"
-    return f"{text} {who} with a good number should be looked at; the report with --all says why."
+    return f"{text} {who} with a good number should be looked at; the whole report says why."
 
 
 def _counts_nl(summary: AuditSummary, currency: str) -> str:

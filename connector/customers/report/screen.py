@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from connector.customers.audit import KvkFinding
 from connector.customers.report.rows import DivisionAudit, detail, outcome, shown
 from connector.customers.report.wording import STATUSES, WORDS
+from connector.listing import Column, Listing, Narrow
 from connector.texts import money, one_line
 
 
@@ -23,15 +23,20 @@ def as_table(audits: Sequence[DivisionAudit], *, language: str, everybody: bool 
     return Group(*parts)
 
 
-def _table(findings: Iterable[KvkFinding], language: str, currency: str) -> Table:
+def _table(findings: Iterable[KvkFinding], language: str, currency: str) -> Listing:
     words = WORDS[language]
-    table = Table()
-    for heading in (words.code, words.customer, words.kvk, words.status, words.detail, words.proposal):
-        table.add_column(heading)
-    for heading in (words.invoices, words.amount):
-        table.add_column(heading, justify="right")
+    table = Listing(
+        Column(heading=words.code, is_whole=True),
+        Column(heading=words.customer),
+        Column(heading=words.kvk, is_whole=True),
+        Column(heading=words.status, narrow=Narrow.BENEATH),
+        Column(heading=words.detail, narrow=Narrow.BENEATH),
+        Column(heading=words.proposal, is_whole=True),
+        Column(heading=words.invoices, is_whole=True, is_right=True, narrow=Narrow.LEFT_OUT),
+        Column(heading=words.amount, is_whole=True, is_right=True),
+    )
     for finding in findings:
-        row = (
+        table.add_row(
             finding.customer.code,
             finding.customer.name,
             finding.kvk,
@@ -41,6 +46,4 @@ def _table(findings: Iterable[KvkFinding], language: str, currency: str) -> Tabl
             str(finding.invoices_12m),
             money(finding.amount_12m, currency, language),
         )
-        # Text, not markup: a customer may be called [red]; and no control characters reach the terminal.
-        table.add_row(*(Text(one_line(cell)) for cell in row))
     return table

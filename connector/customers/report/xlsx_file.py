@@ -84,7 +84,7 @@ def _list(workbook: Any, audits: Sequence[DivisionAudit], language: str, everybo
             _NEW_KVK,
             {
                 "validate": "custom",
-                "value": f"=AND(ISTEXT({first}),LEN({first})=8,ISNUMBER(--{first}))",
+                "value": eight_digits(first),
                 "input_title": words.input_title,
                 "input_message": words.input_message,
                 "error_title": words.input_title,
@@ -96,7 +96,21 @@ def _list(workbook: Any, audits: Sequence[DivisionAudit], language: str, everybo
     sheet.set_paper(A4)
     sheet.fit_to_pages(1, 0)
     sheet.repeat_rows(0)
+    sheet.print_area(0, 0, max(row, 1), len(COLUMNS) - 1)
     sheet.set_footer("&L&A&R&P / &N")
+
+
+def eight_digits(cell: str) -> str:
+    """The formula that holds for eight digits and nothing else.
+
+    A number is no measure: 1E+10 and -1234567 are numbers of eight characters. Each character has to be one, with no
+    reference to rows, which change when somebody deletes some, and no list of constants, which Excel forbids here.
+
+    >>> len(eight_digits("N2")) < 255  # the most that Excel takes
+    True
+    """
+    digits = "*".join(f"MID({cell},{place},1)" for place in range(1, 9))
+    return f"=AND(LEN({cell})=8,ISNUMBER({digits}))"
 
 
 def _write(sheet: Any, row: int, column: int, cell: Cell, formats: dict[type, Any]) -> None:
