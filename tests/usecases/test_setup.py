@@ -1391,7 +1391,7 @@ def test_lost_answer_in_an_undo(office: Office, method: str, when: str) -> None:
     report = _undo_with(office, client_that(office, method, when=when, error=AnswerLost("lost")))
 
     put_back = steps - journal_steps(office)
-    assert (report.applied, report.stopped_by is None) == (put_back, put_back == steps)
+    assert report.applied == put_back
     office.apply(limit=0)
     with suppress(NothingFound):
         office.undo()
@@ -1432,7 +1432,7 @@ def test_refusal_in_an_undo_is_told_in_exacts_words(office: Office) -> None:
     assert ours_on(office, code_of(office, Kind.NO_EMAIL)) == []
 
 
-@pytest.mark.parametrize(("method", "action"), [("put", "set_invoicing"), ("delete", "create_contact")])
+@pytest.mark.parametrize(("method", "action"), [("put", "set_invoicing"), ("delete", "delete_contact")])
 def test_value_that_exact_does_not_put_back_is_an_error(office: Office, method: str, action: str) -> None:
     """What does not stand there again on reading back is told, does not count as undone, and the next undo does it."""
     before = cards(office)
