@@ -85,15 +85,19 @@ def main(words: list[str]) -> int:
         sys.stderr.write(f"error: no corpora at {asked.corpus}\nhint: name their place with --corpus\n")
         return 2
     invoices, fragments = measure_invoices(asked.corpus), measure_fragments(asked.corpus)
+    if not invoices or not fragments:
+        sys.stderr.write(
+            f"error: no expectations or fragments below {asked.corpus}\nhint: see its README, or --corpus\n"
+        )
+        return 2
     text = "\n".join(report(invoices, fragments))
     sys.stdout.write(text + "\n")
     if asked.write:
         before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
         PAGE.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
-    tallies = [*invoices.values(), *fragments.values()]
-    files, same = sum(one.files for one in tallies), sum(one.same_ids for one in tallies)
     wrong = sum(one.files - one.same_verdict for one in invoices.values())
-    return int(same < 0.99 * files or wrong > 0)
+    few = any(one.same_ids < 0.99 * one.files for one in (together(invoices), together(fragments)))
+    return int(few or wrong > 0)
 
 
 def read_lines(corpus: Path, name: str) -> Iterator[tuple[Path, dict[str, Any]]]:

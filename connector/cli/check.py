@@ -37,17 +37,22 @@ def check(
         print_json([each.as_json(language) for each in checked])
     else:
         for each in checked:
-            _show(each, language)
+            _show(each, language, rules)
         if not checked:
             note(context, "no files found")
     if any(each.is_fatal for each in checked):
         raise typer.Exit(5)
 
 
-def _show(checked: CheckedInvoice, language: str) -> None:
+def _without_format(checked: CheckedInvoice) -> str:
+    return "not readable" if checked.is_fatal else "no invoice"
+
+
+def _show(checked: CheckedInvoice, language: str, rules: str | None) -> None:
     document = checked.as_json(language)
-    word = "valid" if document["valid"] else "not valid" if document["format"] else "no invoice"
-    say(f"{document['file']}: {word}" + (f" ({document['format']})" if document["format"] else ""))
+    word = "valid" if document["valid"] else "not valid" if document["format"] else _without_format(checked)
+    by = f" by the rules of {rules}, claims {document['format']}" if rules else f" ({document['format']})"
+    say(f"{document['file']}: {word}" + (by if document["format"] else ""))
     if not document["findings"]:
         return
     table = Listing(

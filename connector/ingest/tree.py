@@ -148,6 +148,7 @@ class Tree:
             self.elements[name] = elements
             for element in elements:
                 element.tag = name
+        del self.elements[root.tag]
         root.tag = root.tag.rpartition("}")[2]
         self.elements[root.tag] = [root]
         self._found: dict[str, list[Element]] = {}

@@ -84,7 +84,7 @@ LONGEST_TEXT = 1_000_000
 MOST_EMBEDDED = 100
 """Files inside the XML; NLCIUS advises ten at most."""
 LONGEST_NAME = 200
-"""Characters of an element's name, and of a namespace; those of UBL have less than a hundred."""
+"""Characters of a namespace, where the file is not small; a name may have as many besides. UBL's have less than 100."""
 LONGEST_NUMBER = 40
 """Characters of an amount; more would not be summed exactly."""
 LONGEST_IDENTIFIER = 200
@@ -317,7 +317,7 @@ def _is_too_deep(root: Element) -> bool:
 
 
 def _is_too_long(element: Element) -> bool:
-    texts = [element.tail, *element.attrib.values()]
+    texts = [element.tail, *element.attrib, *element.attrib.values()]
     if element.tag != _EMBEDDED:
         texts.append(element.text)
     return any(text is not None and len(text) > LONGEST_TEXT for text in texts)

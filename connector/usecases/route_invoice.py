@@ -187,8 +187,9 @@ def _unless_repeat(session: Session, stored: ReceivedInvoice, verdict: Verdict) 
     other = invoices.find_by_number(
         session, invoice.seller.key, invoice.number, year, invoice.type, division=stored.division, but=stored.id
     )
-    if other is None or other.xml_sha256 is None or verdict.state is InvoiceState.HISTORY:
-        return verdict
+    is_decided = verdict.state in (InvoiceState.HISTORY, InvoiceState.INVALID)
+    if other is None or other.xml_sha256 is None or is_decided:
+        return verdict  # an invalid one says what is wrong with it, whatever came before
     if not _came_before(session, other, stored):
         return verdict
     if _same_content(session, other, verdict.reading):

@@ -9,7 +9,7 @@ from decimal import Decimal
 from xml.etree.ElementTree import Element
 
 from connector.ingest.checks.document import BUYER, SELLER, TOTALS, Document, Places, number_of, total
-from connector.ingest.checks.rule import Broken, Family, needed_by, needs, root_has, table
+from connector.ingest.checks.rule import Broken, Family, needs, only_if, root_has, table
 from connector.ingest.tree import find_all, text_of
 from connector.ingest.ubl import ZERO
 from connector.invoice import Severity
@@ -31,7 +31,7 @@ def _not_nlcius(document: Document) -> Places:
 
 def _if_claimed(broken_at: Broken) -> Broken:
     """The rule holds for files that claim NLCIUS or its extension."""
-    return lambda document: broken_at(document) if document.once(_claims) else ()
+    return only_if(_claims, broken_at)
 
 
 def _claims(document: Document) -> bool:
@@ -41,7 +41,7 @@ def _claims(document: Document) -> bool:
 
 def _if_dutch(broken_at: Broken) -> Broken:
     """The rule holds for sellers in the Netherlands."""
-    return needs(*needed_by(broken_at))(lambda document: broken_at(document) if document.once(_is_dutch) else ())
+    return only_if(_is_dutch, broken_at)
 
 
 def _is_dutch(document: Document) -> bool:
@@ -288,7 +288,11 @@ def _no_blocked_account(document: Document) -> Places:
 
 
 def _on_invoices(broken_at: Broken) -> Broken:
-    return lambda document: () if document.is_credit_note else broken_at(document)
+    return only_if(_is_invoice, broken_at)
+
+
+def _is_invoice(document: Document) -> bool:
+    return not document.is_credit_note
 
 
 G_ACCOUNT: Family = (*_SHARED, *table(

@@ -27,7 +27,17 @@ from connector.ingest.checks.document import (
 )
 from connector.ingest.checks.en16931 import amounts, currencies, currencies_in
 from connector.ingest.checks.nlcius import ADDRESS_PARTS, DUTCH_MEANS, DUTCH_SCHEMES, order_line_without_order
-from connector.ingest.checks.rule import Broken, Family, child_code_in, needs, root_has, root_once, scheme_in, table
+from connector.ingest.checks.rule import (
+    Broken,
+    Family,
+    child_code_in,
+    needs,
+    only_if,
+    root_has,
+    root_once,
+    scheme_in,
+    table,
+)
 from connector.ingest.checks.syntax import REPEATED, repeated
 from connector.ingest.tree import WHITE_SPACE, find, find_all, strip, text_of
 from connector.ingest.ubl import ZERO, parse_date
@@ -456,9 +466,15 @@ def _category_of_reason(reason: str, category: str) -> Broken:
 
 def _if_dutch(broken_at: Broken, *, both: bool = False) -> Broken:
     """The rule holds for sellers in the Netherlands, or for those with buyers there."""
-    return lambda document: (
-        broken_at(document) if document.seller_country == "NL" and (not both or document.buyer_country == "NL") else ()
-    )
+    return only_if(_between_dutch if both else _from_the_netherlands, broken_at)
+
+
+def _from_the_netherlands(document: Document) -> bool:
+    return document.seller_country == "NL"
+
+
+def _between_dutch(document: Document) -> bool:
+    return document.seller_country == document.buyer_country == "NL"
 
 
 def _credit_of_nothing(document: Document) -> Places:

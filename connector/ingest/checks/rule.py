@@ -1,7 +1,7 @@
 """Rule: one official rule as a value, and the makers of those that are only data."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connector.ingest.checks.document import Document, Places
 from connector.ingest.tree import find_all, has_any, text_of
@@ -37,6 +37,12 @@ def needed_by(broken_at: Broken) -> frozenset[str]:
     return broken_at.names if isinstance(broken_at, Needing) else frozenset()
 
 
+def only_if(holds: Callable[[Document], bool], broken_at: Broken) -> Broken:
+    """Let a rule hold for some documents only; what it needs stays as it is. `holds` is asked once a document."""
+    asked = broken_at.broken_at if isinstance(broken_at, Needing) else broken_at
+    return Needing(lambda document: asked(document) if document.once(holds) else (), needed_by(broken_at))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """An official rule: where is it broken, and how to say so to an accountant."""
@@ -48,6 +54,10 @@ class Rule:
     severity: Severity = Severity.FATAL
     needs: frozenset[str] = frozenset()
     """Names of `Document.names`: without all of them it cannot be broken."""
+
+    def only_if(self, holds: Callable[[Document], bool]) -> "Rule":
+        """Give the same rule, for some documents only."""
+        return replace(self, broken_at=lambda document: self.broken_at(document) if document.once(holds) else ())
 
     def found_at(self, path: str) -> Finding:
         """Make the finding for one place."""

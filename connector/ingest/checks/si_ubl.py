@@ -9,7 +9,6 @@ Source: SI-UBL 1.1 and 1.2.4; e-invoicing.md section 10.
 
 import re
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from decimal import Decimal
 from xml.etree.ElementTree import Element
 
@@ -26,7 +25,17 @@ from connector.ingest.checks.document import (
     round_2,
     total,
 )
-from connector.ingest.checks.rule import Broken, Family, Row, each_has, each_once, needed_by, needs, root_has, table
+from connector.ingest.checks.rule import (
+    Broken,
+    Family,
+    Row,
+    each_has,
+    each_once,
+    needs,
+    only_if,
+    root_has,
+    table,
+)
 from connector.ingest.checks.syntax import REPEATED, repeated
 from connector.ingest.tree import find_all, has_any, strip, text_of
 from connector.ingest.ubl import ZERO
@@ -49,7 +58,11 @@ def no_invoice(document: Document) -> Places:
 
 def of_invoice(broken_at: Broken) -> Broken:
     """The rule is about the invoice itself."""
-    return needs(*needed_by(broken_at))(lambda document: () if document.is_credit_note else broken_at(document))
+    return only_if(_is_invoice, broken_at)
+
+
+def _is_invoice(document: Document) -> bool:
+    return not document.is_credit_note
 
 
 # What both versions ask, and partly SI-UBL 1.0
@@ -896,12 +909,11 @@ def _own(version: str) -> Family:
 
 def _if_claimed(version: str, broken_at: Broken) -> Broken:
     """The rule holds for files that claim the version."""
-    claims = _CLAIMS[version]
-    return needs(*needed_by(broken_at))(lambda document: broken_at(document) if document.once(claims) else ())
+    return only_if(_CLAIMS[version], broken_at)
 
 
 def _claimed(version: str, family: Family) -> Family:
-    return tuple(replace(rule, broken_at=_if_claimed(version, rule.broken_at)) for rule in family)
+    return tuple(rule.only_if(_CLAIMS[version]) for rule in family)
 
 
 def _own_codes(version: str) -> Family:

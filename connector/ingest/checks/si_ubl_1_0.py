@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 
 from connector.ingest.checks import codes
 from connector.ingest.checks.document import BUYER, SELLER, TOTALS, Document, Places, number_of, round_2, total
-from connector.ingest.checks.rule import Broken, Family, each_has, each_once, needed_by, needs, root_has, table
+from connector.ingest.checks.rule import Broken, Family, each_has, each_once, needs, only_if, root_has, table
 from connector.ingest.checks.si_ubl import (
     DATES_ONCE,
     NO_CLAIM,
@@ -53,7 +53,7 @@ def _claims(document: Document) -> bool:
 
 def _if_claimed(broken_at: Broken) -> Broken:
     """The rule holds for invoices that claim the version."""
-    return needs(*needed_by(broken_at))(lambda document: broken_at(document) if document.once(_claims) else ())
+    return only_if(_claims, broken_at)
 
 
 def _without_vat_total(document: Document) -> bool:
