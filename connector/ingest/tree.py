@@ -194,17 +194,20 @@ class Tree:
         return {child: parent for parent in self.parents for child in parent}
 
     @gathered
-    def _positions(self) -> dict[tuple[Element, str], dict[Element, int]]:
+    def _positions(self) -> dict[Element, dict[Element, int]]:
         return {}
 
     def _position(self, element: Element, parent: Element) -> int:
         """The place among the parent's children of its name; 0 for the only one."""
-        siblings = self._positions.get((parent, element.tag))
-        if siblings is None:
-            found = [child for child in parent if child.tag == element.tag]
-            siblings = {one: place for place, one in enumerate(found, 1)} if len(found) > 1 else {}
-            self._positions[parent, element.tag] = siblings
-        return siblings.get(element, 0)
+        positions = self._positions.get(parent)
+        if positions is None:
+            groups: dict[str, list[Element]] = defaultdict(list)
+            for child in parent:
+                groups[child.tag].append(child)
+            several = (group for group in groups.values() if len(group) > 1)
+            positions = {one: place for group in several for place, one in enumerate(group, 1)}
+            self._positions[parent] = positions
+        return positions.get(element, 0)
 
     def path_of(self, place: Place) -> str:
         """Give the XPath of a place, with a position where the parent has more of the same name."""

@@ -85,6 +85,8 @@ MOST_EMBEDDED = 100
 """Files inside the XML; NLCIUS advises ten at most."""
 LONGEST_NAME = 200
 """Characters of a namespace, where the file is not small; a name may have as many besides. UBL's have less than 100."""
+MOST_NAMES = 5000
+"""Different names of elements and attributes; UBL has some hundreds that an invoice uses."""
 LONGEST_NUMBER = 40
 """Characters of an amount; more would not be summed exactly."""
 LONGEST_IDENTIFIER = 200
@@ -96,7 +98,9 @@ MOST_IDENTIFIERS = 100
 ZERO = Decimal(0)
 
 _EMBEDDED = f"{{{CBC}}}EmbeddedDocumentBinaryObject"
-_LONG_NAMESPACE = re.compile(rb"xmlns(?::[^\s=]*+)?\s*+=\s*+[\"'][^\"']{%d}" % (LONGEST_NAME + 1))
+_LONG_NAMESPACE = re.compile(
+    rb"xmlns(?::[^\s=:\"'<>]*+)?\s*+=\s*+(?:\"[^\"]{%d}|'[^']{%d})" % (LONGEST_NAME + 1, LONGEST_NAME + 1)
+)
 """The parser writes the namespace into each name: a long one would be multiplied by the number of names."""
 _HARMLESS = 16_384
 """Bytes in which no such product comes to much."""
@@ -113,7 +117,10 @@ _UBL_MARK = re.compile(
 )
 _WHITE_SPACE = WHITE_SPACE.encode()
 _START = re.compile(rb"(?:\xef\xbb\xbf)?\s*+<")
-_DOCTYPE = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s++|<\?.*?\?>|<!--.*?-->)*+<!DOCTYPE", re.DOTALL)
+_BOM = b"\xef\xbb\xbf"
+_SPACES = re.compile(rb"\s*")
+_NAME = re.compile(rb"<[^\s/>!?<]++|\s[^\s=<>\"'/]++\s*+=")
+_VERSION = re.compile(rb"\s*version\s*=\s*[\"']1\.[0-9]+[\"']")
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 _DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:Z|[+-][0-9]{2}:[0-9]{2}|T[0-9:.]{4,20}Z?)?")
 _PLACES = (
@@ -184,7 +191,7 @@ def parse_tree(xml: bytes) -> Tree:
     if not any(child.tag.startswith(("cac:", "cbc:")) for child in root):
         raise InvoiceUnreadable("has nothing in it", code="EMPTY")
     lines = len(_lines_of(tree))
-    if lines > MOST_LINES:
+    if sum(len(tree.elements.get(name, ())) for name in ("cac:InvoiceLine", "cac:CreditNoteLine")) > MOST_LINES:
         raise InvoiceUnreadable(f"has more than {MOST_LINES} lines", code="TOO-LARGE")
     if len(root) - lines > MOST_CHILDREN or (tree.size > MOST_CHILDREN and _repeats_too_much(root)):
         raise InvoiceUnreadable(f"has more than {MOST_CHILDREN} of a thing other than lines", code="TOO-LARGE")
@@ -290,7 +297,7 @@ def _parse(xml: bytes) -> Element:
     text = _in_utf_8(xml)
     if not _START.match(text):
         raise InvoiceUnreadable("does not begin as XML does", code="NOT-WELL-FORMED")
-    if _DOCTYPE.match(text):
+    if _has_doctype(text):
         raise InvoiceUnreadable("has a document type declaration (DTD), which no invoice needs", code="DTD")
     # Never less than there are, as every start tag has its "<" and every attribute its "=".
     is_short = len(text) <= MOST_ELEMENTS * len("<a/>")
@@ -298,6 +305,8 @@ def _parse(xml: bytes) -> Element:
         raise InvoiceUnreadable(f"has more than {MOST_ELEMENTS} elements and attributes", code="TOO-LARGE")
     if len(text) > _HARMLESS and _LONG_NAMESPACE.search(text):
         raise InvoiceUnreadable("holds a name that is too long", code="TOO-LARGE")
+    if len(text) > _HARMLESS and _has_too_many_names(text):
+        raise InvoiceUnreadable(f"has more than {MOST_NAMES} different names", code="TOO-LARGE")
     try:
         root = ElementTree.fromstring(text, XMLParser(encoding="utf-8"))
     except ElementTree.ParseError as error:
@@ -305,6 +314,31 @@ def _parse(xml: bytes) -> Element:
     if len(text) > LONGEST_TEXT and any(map(_is_too_long, root.iter())):
         raise InvoiceUnreadable(f"holds a text of more than {LONGEST_TEXT} characters", code="TOO-LARGE")
     return root
+
+
+def _has_doctype(text: bytes) -> bool:
+    """Tell whether a document type stands before the root, where alone it may stand."""
+    at = len(_BOM) if text.startswith(_BOM) else 0
+    while True:
+        at = _SPACES.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing too
+        if text.startswith(b"<!--", at):
+            end = text.find(b"-->", at + 4) + 3
+        elif text.startswith(b"<?", at):
+            end = text.find(b"?>", at + 2) + 2
+        else:
+            return text.startswith(b"<!DOCTYPE", at)
+        if end < at:  # it does not end
+            return False
+        at = end
+
+
+def _has_too_many_names(text: bytes) -> bool:
+    names = set()
+    for match in _NAME.finditer(text):
+        names.add(match[0])
+        if len(names) > MOST_NAMES:
+            return True
+    return False
 
 
 def _is_too_deep(root: Element) -> bool:
@@ -335,13 +369,16 @@ def _in_utf_8(xml: bytes) -> bytes:
     if wide is not None and b"\0" in text:  # UTF-32
         raise _wrong_encoding()
     declaration = _DECLARATION.match(text)
+    if declaration and not _VERSION.match(declaration[1]):
+        raise InvoiceUnreadable("is of no version of XML that we know", code="NOT-WELL-FORMED")
     declared = _DECLARED.search(b" " + declaration[1]) if declaration else None
     if declared is None:
         return text
     encoding = declared[1].strip()
     if not allowed.fullmatch(encoding):
         raise _wrong_encoding()
-    return text if wide or _UTF_8.fullmatch(encoding) else _recode(text, encoding.decode())
+    is_utf_8 = wide or xml.startswith(_BOM) or _UTF_8.fullmatch(encoding)  # a byte order mark tells the truth
+    return text if is_utf_8 else _recode(text, encoding.decode())
 
 
 def _recode(text: bytes, encoding: str) -> bytes:
@@ -367,11 +404,13 @@ def _wrong_encoding(where: str = "") -> InvoiceUnreadable:
 
 def _explain(text: bytes, error: ElementTree.ParseError) -> InvoiceUnreadable:
     """Sort the parser's complaint; only the place is passed on, as the file is nobody's business."""
-    where = f", line {error.position[0]}"
+    line = error.position[0]
+    where = f", line {line}"
     try:
         text.decode()
-    except UnicodeError:
-        return _wrong_encoding(where)
+    except UnicodeDecodeError as wrong:
+        if text.count(b"\n", 0, wrong.start) + 1 == line:
+            return _wrong_encoding(where)
     return InvoiceUnreadable(f"is not well-formed XML{where}", code="NOT-WELL-FORMED")
 
 

@@ -143,10 +143,30 @@ def with_embedded(content: bytes) -> bytes:
     return text[:start].encode() + base64.encodebytes(content) + rest.encode()
 
 
-def spaced(namespace: str) -> bytes:
-    """Each of many names is one of the namespace, which the parser writes before all of them."""
-    names = "".join(f"<x:n{number}/>" for number in range(300_000))
-    return invoice(f'<a xmlns:x="{namespace}">{names}</a>')
+def spaced(namespace: str, number: int = 300_000) -> bytes:
+    """Each of many names is one of the namespace, which the parser writes before all of them; it is in quotes."""
+    names = "".join(f"<x:n{place}/>" for place in range(number))
+    return invoice(f"<a xmlns:x={namespace}>{names}</a>")
+
+
+EN16931 = "<cbc:CustomizationID>urn:cen.eu:en16931:2017</cbc:CustomizationID>"
+
+
+def paid_to_the_seller(number: int) -> bytes:
+    """A payee with so many names, all of them the seller's, who has nearly a thousand."""
+    seller = "<cac:PartyLegalEntity><cbc:RegistrationName>x</cbc:RegistrationName></cac:PartyLegalEntity>" * 990
+    payees = "<cac:PayeeParty>" + "<cac:PartyName><cbc:Name>x</cbc:Name></cac:PartyName>" * 990 + "</cac:PayeeParty>"
+    supplier = f"<cac:AccountingSupplierParty><cac:Party>{seller}</cac:Party></cac:AccountingSupplierParty>"
+    return invoice(EN16931 + supplier + payees * (number // 1000))
+
+
+def broken_down(number: int) -> bytes:
+    """So many rows of VAT, and as many discounts at another rate, which are not to be compared with each other."""
+    tax = "<cac:TaxCategory><cbc:ID>S</cbc:ID><cbc:Percent>{}</cbc:Percent>"
+    tax += "<cac:TaxScheme><cbc:ID>VAT</cbc:ID></cac:TaxScheme></cac:TaxCategory>"
+    rows = f"<cac:TaxTotal><cac:TaxSubtotal>{tax.format(21) * 900}</cac:TaxSubtotal></cac:TaxTotal>" * (number // 900)
+    line = f"<cac:InvoiceLine>{f'<cac:AllowanceCharge>{tax.format(9)}</cac:AllowanceCharge>' * 900}</cac:InvoiceLine>"
+    return invoice(EN16931 + rows + line * (number // 900))
 
 
 BOMB = "<!DOCTYPE x [" + "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 9}">' for n in range(1, 12)) + "]>"
@@ -183,12 +203,18 @@ DESCRIBED = (
         (lambda: invoice("<cbc:Note>" + "x" * 900_000 + "\U0001f600</cbc:Note>", 26), "read"),
         (lambda: invoice("<cbc:ID schemeID='" + "a" * 9_000_000 + "'/>"), "TOO-LARGE"),
         (lambda: invoice("<" + "n" * 60_000 + "/>", 300), "TOO-LARGE"),
-        (lambda: spaced("u" * 100_000), "TOO-LARGE"),
-        (lambda: spaced("u" * 190), "EMPTY"),
+        (lambda: spaced('"' + "u" * 100_000 + '"'), "TOO-LARGE"),
+        (lambda: spaced('"' + "'u" * 3000 + '"', 1500), "TOO-LARGE"),
+        (lambda: spaced("'" + "u" * 190 + "\U0001f600'"), "TOO-LARGE"),
+        (lambda: invoice("<cbc:Note>" + "xmlns:" * 4_000_000 + "</cbc:Note>"), "TOO-LARGE"),
+        (lambda: invoice("<cbc:Note>" + "xmlns:" * 150_000 + "</cbc:Note>"), "read"),
+        (lambda: invoice("<cbc:ID/><x:a xmlns:x='u'>" + "<cac:InvoiceLine/>" * 300_000 + "</x:a>"), "TOO-LARGE"),
+        (lambda: paid_to_the_seller(300_000), "read"),
+        (lambda: broken_down(8000), "read"),
         (lambda: invoice("<a/>", 590_000), "EMPTY"),
         (lambda: invoice("<a/>", 700_000), "TOO-LARGE"),
         (lambda: invoice("<a " + " ".join(f'a{n}=""' for n in range(700_000)) + "/>"), "TOO-LARGE"),
-        (lambda: invoice("<a " + " ".join(f'xmlns:a{n}="u"' for n in range(300_000)) + "/>"), "EMPTY"),
+        (lambda: invoice("<a " + " ".join(f'xmlns:a{n}="u"' for n in range(300_000)) + "/>"), "TOO-LARGE"),
         (lambda: invoice(ALLOWANCE, 250_000), "TOO-LARGE"),
         (lambda: invoice(ALLOWANCE, 990), "read"),
         (lambda: invoice("<cac:InvoiceLine>" + ALLOWANCE * 2 + "</cac:InvoiceLine>", 19_000), "read"),

@@ -227,6 +227,13 @@ def test_declared_encoding_is_followed(sample: Sample) -> None:
     assert read_invoice(latin).invoice.buyer.name == read_invoice(wide).invoice.buyer.name == "Café Vastgoed B.V."
 
 
+def test_byte_order_mark_is_believed(sample: Sample) -> None:
+    """What begins with the mark of UTF-8 is in UTF-8, whatever it declares."""
+    marked = b"\xef\xbb\xbf" + sample("nlcius-invoice").replace(b"UTF-8", b"ISO-8859-1", 1)
+
+    assert read_invoice(marked).invoice == read_invoice(sample("nlcius-invoice")).invoice
+
+
 BOMB = b"<!DOCTYPE x [" + b"".join(b'<!ENTITY e%d "%s">' % (n, b"&e%d;" % (n - 1) * 9) for n in range(1, 12)) + b"]>"
 
 
@@ -255,6 +262,8 @@ BOMB = b"<!DOCTYPE x [" + b"".join(b'<!ENTITY e%d "%s">' % (n, b"&e%d;" % (n - 1
         (b"<!DOCTYPE html><html><br></html>", "DTD"),
         (b'<?xml version="1.0" encoding="UTF-8"?>' + ROOT + b">\xff\xfe</Invoice>", "ENCODING"),
         (b'<?xml version="1.0" encoding="klingon"?>' + ROOT + b"/>", "ENCODING"),
+        (b'<?xml version="2.0"?>' + ROOT + b"/>", "NOT-WELL-FORMED"),
+        (ROOT + b"><a></b>\n\xff</Invoice>", "NOT-WELL-FORMED"),
         (ROOT + b"/>", "EMPTY"),
     ],
 )

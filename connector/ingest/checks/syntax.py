@@ -119,7 +119,7 @@ def _payee(has_more: Callable[[Element], bool]) -> Broken:
         sellers = document.texts(f"{SELLER}/cac:PartyLegalEntity/cbc:RegistrationName")
         for payee in document.named("cac:PayeeParty"):
             names = texts_of(payee, "cac:PartyName/cbc:Name")
-            if has_more(payee) or not any(name != seller for name in names for seller in sellers):
+            if has_more(payee) or not names or not sellers or len({*names, *sellers}) == 1:
                 yield payee
 
     return broken_at

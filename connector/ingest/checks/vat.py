@@ -82,6 +82,11 @@ class _Vat:
         return found
 
     @gathered
+    def rated_allowances(self) -> set[_Rated]:
+        """The categories and rates of allowances and charges."""
+        return {(one.code, one.rate) for one in self.of_either}
+
+    @gathered
     def lines(self) -> list[Category]:
         """Those of lines."""
         return [one for line in self._document.lines for one in line.categories]
@@ -311,10 +316,9 @@ def _taxable_near_and_used(document: Document, vat: _Vat, row: _Row) -> bool:
     if not row.category.has_rate:
         return True
     taxable, rated = number_of(row.element, "cbc:TaxableAmount"), (row.category.code, row.category.rate)
-    on_allowance = any((one.code, one.rate) == rated for one in vat.of_either)
     return any(
         taxable is not None
-        and (on_allowance or rated in vat.rated_lines[name])
+        and (rated in vat.rated_allowances or rated in vat.rated_lines[name])
         and abs(taxable - sums.by_rate[rated]) < 1
         for name, sums in vat.sums.items()
     )
