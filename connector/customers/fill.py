@@ -224,16 +224,23 @@ def _number(cell: Written) -> tuple[KvkNumber | None, Told]:
 
 
 def _is_same_name(written: str, ours: str) -> bool:
-    """Compare letters and digits; also with a name that lost the letters that Western Windows does not have."""
+    """Compare letters and digits; also with a name whose accents were lost, or became something else, on the way.
+
+    What is left of a name in ASCII counts when it is half of it: a Greek name has nothing left to compare.
+    """
     if _letters(written) == _letters(ours):
         return bool(_letters(ours)) or written.strip() == ours.strip()
-    saved = ours.encode("cp1252", errors="replace").decode("cp1252")
-    return bool(_letters(saved)) and _letters(written, "?") == _letters(saved, "?")
+    plain = _in_ascii(ours)
+    return 2 * len(plain) >= len(_letters(ours)) and len(plain) > 2 and _in_ascii(written) == plain
 
 
-def _letters(name: str, more: str = "") -> str:
+def _in_ascii(name: str) -> str:
+    return "".join(c for c in name.casefold() if c.isascii() and c.isalnum())
+
+
+def _letters(name: str) -> str:
     """What of a name survives a spreadsheet: letters and digits of any script, in one form."""
-    return "".join(c for c in unicodedata.normalize("NFKC", name.casefold()) if c.isalnum() or c in more)
+    return "".join(c for c in unicodedata.normalize("NFKC", name.casefold()) if c.isalnum())
 
 
 def _without_doubles(verdicts: Sequence[RowVerdict]) -> list[RowVerdict]:

@@ -234,7 +234,8 @@ def test_headings_are_looked_for_at_the_top(above: int, found: bool) -> None:
 def test_rows_of_a_workbook_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sheet with a row too many is refused as a whole: none of its rows is left out in silence."""
     headings, row = filled()
-    monkeypatch.setattr("connector.customers.sheet.MOST_ROWS", 4)
+    for module in ("sheet", "workbook_limits"):
+        monkeypatch.setattr(f"connector.customers.{module}.MOST_ROWS", 4)
 
     assert len(read_sheet(xlsx(headings, row, row, row))) == 3
     with pytest.raises(WrongUsage, match="more than 4 rows"):
