@@ -377,6 +377,19 @@ def test_same_number_with_other_content_is_held(office: Office, tmp_path: Path) 
     assert len(office.deliveries_of(_named(office, "X-")[1], DeliveryKind.NOTICE)) == 1
 
 
+def test_invalid_invoice_with_a_used_number_stays_invalid(office: Office, tmp_path: Path) -> None:
+    """What its rules refuse is told as that, and not as a number to release: a release asks no rules."""
+    xml = _own_xml(office).replace(b"<cbc:ID>", b"<cbc:ID>X-", 1)
+    (tmp_path / "a.xml").write_bytes(xml)
+    (tmp_path / "b.xml").write_bytes(xml.replace(b"<cbc:DocumentCurrencyCode>", b"<cbc:DocumentCurrencyCode>X", 1))
+
+    office.ingest(tmp_path / "a.xml")
+    office.ingest(tmp_path / "b.xml")
+
+    states = [(stored.state, stored.reason) for stored in _named(office, "X-")]
+    assert states == [(InvoiceState.ROUTED, None), (InvoiceState.INVALID, "fatal_findings")]
+
+
 def test_same_invoice_with_another_bank_account_is_held(office: Office, tmp_path: Path) -> None:
     """A copy that asks for payment to another account is no repeat: a person has to look at it."""
     xml = _own_xml(office).replace(b"<cbc:ID>", b"<cbc:ID>X-", 1)
