@@ -16,7 +16,7 @@ from benchmarks.installation import install
 from benchmarks.site import DIVISION, serve_customers
 from connector.customer import Customer, Division, valid_numbers
 from connector.invoice import InvoiceType
-from connector.storage import customers, envelopes, invoices, sales_invoices
+from connector.storage import customers, divisions, envelopes, invoices, sales_invoices
 from connector.storage.database import Database
 from connector.storage.envelopes import Origin
 from connector.storage.invoices import InvoiceState, ReceivedInvoice
@@ -39,7 +39,8 @@ def main() -> None:
     with serve_customers(count) as site, install(folder, site) as wiring:
         [division] = wiring.pinned()
         sync_cards(wiring.database, wiring.exact(division), division.code, clock=wiring.clock)
-        with wiring.database.reading() as session:
+        with wiring.database.transaction() as session:
+            divisions.update(session, division.code, last_synced_at=wiring.clock())
             cards = customers.all_customers(session, Division(DIVISION))
         add_invoices(wiring.database, cards, now=wiring.clock())
 

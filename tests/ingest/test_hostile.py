@@ -215,6 +215,7 @@ DESCRIBED = (
         (lambda: invoice("<a/>", 700_000), "TOO-LARGE"),
         (lambda: invoice("<a " + " ".join(f'a{n}=""' for n in range(700_000)) + "/>"), "TOO-LARGE"),
         (lambda: invoice("<a " + " ".join(f'xmlns:a{n}="u"' for n in range(300_000)) + "/>"), "TOO-LARGE"),
+        (lambda: invoice("<cbc:ID " + " ".join(f'cbc:a{n}=""' for n in range(300_000)) + "/>"), "TOO-LARGE"),
         (lambda: invoice(ALLOWANCE, 250_000), "TOO-LARGE"),
         (lambda: invoice(ALLOWANCE, 990), "read"),
         (lambda: invoice("<cac:InvoiceLine>" + ALLOWANCE * 2 + "</cac:InvoiceLine>", 19_000), "read"),
